@@ -1,0 +1,40 @@
+/** What can be asked of a live trainer over its socket (JSON-RPC; the names are the methods). */
+import type { EvaluationKind, RunEvent } from './events';
+
+/** First call on a connection; anything before it, or a wrong token, closes the connection. */
+export interface HelloParams {
+  readonly token: string;
+  readonly protocol: 1;
+}
+
+export interface EvaluateParams {
+  /** The last checkpoint when absent; a live run writes one first. */
+  readonly step?: number;
+  readonly kind: EvaluationKind;
+}
+
+/** Requests, all answered when the trainer has taken them up; their effects arrive as events. */
+export interface ControlRequests {
+  hello: { params: HelloParams; result: { readonly runId: string; readonly pid: number } };
+  /** Live events are notified from here on. `seq` is the last one already in the journal. */
+  subscribe: { params: null; result: { readonly seq: number } };
+  pause: { params: null; result: null };
+  resume: { params: null; result: null };
+  /** Writes a checkpoint, then ends with status `stopped`. */
+  stop: { params: null; result: null };
+  checkpoint: { params: null; result: { readonly step: number } };
+  evaluate: { params: EvaluateParams; result: null };
+}
+
+export interface ControlNotifications {
+  event: RunEvent;
+}
+
+/** `owner.json` in the run directory: who writes it now. Mode 0600; the token is for the socket. */
+export interface Owner {
+  readonly pid: number;
+  readonly startedAt: number;
+  /** Socket path, or pipe name on Windows. */
+  readonly socket: string;
+  readonly token: string;
+}

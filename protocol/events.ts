@@ -1,0 +1,131 @@
+/** The facts of a run, in the order they happened: one JSON line each in `events.jsonl`. */
+
+/** What the journal can say; a dead process without an end event is seen as `crashed` by whoever looks. */
+export type RunStatus = 'running' | 'paused' | 'finished' | 'failed' | 'stopped' | 'interrupted';
+
+export type Job = 'pretrain' | 'evaluate';
+
+/** An accuracy with the uncertainty of its test set. */
+export interface Score {
+  /** Top-1 accuracy in [0, 1]. */
+  readonly top1: number;
+  /** 95% bootstrap interval over test images, in [0, 1]. */
+  readonly interval: readonly [low: number, high: number];
+}
+
+export type EvaluationKind = 'knn' | 'probe' | 'finetune';
+
+/** One row of an evaluation report: a protocol applied to a checkpoint, and to its honest baseline. */
+export interface Evaluation {
+  readonly kind: EvaluationKind;
+  /** The protocol in words: "linear, lr 0.1 chosen on held-out train, 100 epochs". */
+  readonly protocol: string;
+  /** Share of the training labels used. */
+  readonly labels: number;
+  readonly trainImages: number;
+  readonly testImages: number;
+  readonly classes: number;
+  readonly score: Score;
+  readonly baseline: Score & { readonly name: 'random init' | 'from scratch' };
+  /** Difference score - baseline in [−1, 1] with its paired 95% bootstrap interval. */
+  readonly gain: { readonly value: number; readonly interval: readonly [number, number] };
+  /** Wall time in seconds, baseline included. */
+  readonly seconds: number;
+}
+
+export type EventBody =
+  | {
+      /** A process took charge of the run directory. `fromStep` > 0, or a second one, means resumed: later rows are replaced. */
+      readonly type: 'launched';
+      readonly job: Job;
+      readonly pid: number;
+      readonly fromStep: number;
+      readonly totalSteps: number;
+      readonly engine: string;
+      /** Set when the engine or device that runs is not the one asked for. */
+      readonly fallback?: string;
+    }
+  | { readonly type: 'status'; readonly status: RunStatus; readonly reason?: string }
+  | {
+      /** Keys are `train/loss`, `train/lr`, `perf/images_per_second`, `perf/data_wait`, `perf/memory_mb`, `eval/knn_top1`. */
+      readonly type: 'metrics';
+      readonly step: number;
+      readonly values: Readonly<Record<string, number>>;
+    }
+  | { readonly type: 'reconstruction'; readonly step: number; readonly file: string }
+  | { readonly type: 'embedding'; readonly step: number; readonly file: string; readonly kl: number }
+  | {
+      readonly type: 'checkpoint';
+      readonly step: number;
+      /** Relative to the run directory: `checkpoints/step-000500`. */
+      readonly path: string;
+      readonly bytes: number;
+      /** Checkpoints deleted to make room. */
+      readonly removed: readonly number[];
+    }
+  | {
+      readonly type: 'evaluating';
+      readonly step: number;
+      readonly kind: EvaluationKind;
+      readonly done: number;
+      readonly message: string;
+    }
+  | { readonly type: 'evaluation'; readonly step: number; readonly evaluation: Evaluation }
+  | { readonly type: 'notice'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };
+
+/** `seq` counts lines from 0; `time` is milliseconds since the epoch. */
+export type RunEvent = EventBody & { readonly seq: number; readonly time: number };
+
+/**
+ * `media/reconstruction-<step>.json`: which pictures are where. `png` is a sheet of tiles, `imageSize` px square:
+ * one row per image, columns original, masked, reconstruction, reconstruction with visible patches pasted back.
+ */
+export interface ReconstructionFile {
+  readonly step: number;
+  readonly png: string;
+  readonly imageSize: number;
+  readonly columns: readonly ['original', 'masked', 'reconstruction', 'pasted'];
+  readonly images: readonly { readonly id: string; readonly label?: string; readonly loss: number }[];
+  /** Set when predictions are de-normalised with the hidden patches' true mean and variance. */
+  readonly trueStatistics: boolean;
+  readonly maskRatio: number;
+}
+
+/** `media/embedding-<step>.json`: a t-SNE map of held-out images. `png` is a sheet of thumbnails, `columns` wide. */
+export interface EmbeddingFile {
+  readonly step: number;
+  /** [x0, y0, x1, y1, ...] */
+  readonly points: readonly number[];
+  readonly ids: readonly string[];
+  /** Index into `classes` per point; absent for data without labels. */
+  readonly labels?: readonly number[];
+  readonly classes?: readonly string[];
+  /** k-means cluster per point, computed on the embeddings. */
+  readonly clusters: readonly number[];
+  readonly png: string;
+  readonly thumbnailSize: number;
+  readonly columns: number;
+  readonly perplexity: number;
+  readonly seed: number;
+  readonly iterations: number;
+  readonly kl: number;
+  readonly trustworthiness: number;
+  readonly seconds: number;
+}
+
+/** `run.json`: what a run is, written once before its first event. */
+export interface RunManifest {
+  readonly version: 1;
+  readonly runId: string;
+  /** Experiment name. */
+  readonly experiment: string;
+  /** File name of the config, relative to the folder that holds `.tessera`. */
+  readonly configFile: string;
+  /** The config with every default filled in: an `ExperimentConfig`. */
+  readonly config: unknown;
+  readonly createdAt: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly git?: { readonly commit: string; readonly dirty: boolean };
+  /** The checkpoint this run started from, relative to the `.tessera` folder. */
+  readonly parent?: string;
+}

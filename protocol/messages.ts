@@ -1,0 +1,45 @@
+/** Host <-> webview, as typed unions. The webview keeps its own `Run` with the same reducer. */
+import type { EmbeddingFile, EvaluationKind, ReconstructionFile, RunEvent } from './events';
+import type { Run } from './run';
+
+export type LiveStatus = Run['status'] | 'crashed';
+
+export interface DashboardState {
+  readonly run: Run;
+  /** The run's status with dead processes taken into account. */
+  readonly liveStatus: LiveStatus;
+  /** What files under the run directory are reached by, for <img src>. */
+  readonly baseUri: string;
+}
+
+export type ToDashboard =
+  | { readonly type: 'snapshot'; readonly state: DashboardState }
+  | { readonly type: 'events'; readonly events: readonly RunEvent[]; readonly liveStatus: LiveStatus }
+  | {
+      readonly type: 'reconstruction';
+      readonly file: string;
+      readonly content: ReconstructionFile | null;
+      readonly error?: string;
+    }
+  | {
+      readonly type: 'embedding';
+      readonly file: string;
+      readonly content: EmbeddingFile | null;
+      readonly error?: string;
+    }
+  /** The run directory is gone or unreadable. */
+  | { readonly type: 'lost'; readonly message: string };
+
+export type FromDashboard =
+  | { readonly type: 'ready' }
+  /** Asks for a file named by an event; answered by `reconstruction` or `embedding`. */
+  | { readonly type: 'open'; readonly kind: 'reconstruction' | 'embedding'; readonly file: string }
+  | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'reveal' }
+  | { readonly type: 'evaluate'; readonly kind: EvaluationKind }
+  /** Offers a file to save: CSV of a chart, PNG of a picture. */
+  | { readonly type: 'save'; readonly name: string; readonly mime: string; readonly data: string | Uint8Array };
+
+/** What the panel needs to come back after a reload. */
+export interface DashboardMemento {
+  readonly runDirectory: string;
+}

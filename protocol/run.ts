@@ -1,0 +1,158 @@
+/** A run as everything shows it, and the one reducer that makes it from events. */
+import type { EvaluationKind, Evaluation, RunEvent, RunManifest, RunStatus } from './events';
+
+export interface MetricSeries {
+  /** Strictly increasing. */
+  readonly steps: readonly number[];
+  readonly values: readonly number[];
+}
+
+export interface Checkpoint {
+  readonly step: number;
+  readonly path: string;
+  readonly bytes: number;
+  readonly time: number;
+}
+
+export interface ScoredCheckpoint {
+  readonly step: number;
+  readonly time: number;
+  readonly evaluation: Evaluation;
+}
+
+export interface Run {
+  readonly manifest: RunManifest;
+  readonly status: RunStatus;
+  readonly reason?: string;
+  readonly pid?: number;
+  readonly engine?: string;
+  readonly fallback?: string;
+  /** Optimizer updates done, as far as logged. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly startedAt?: number;
+  readonly updatedAt: number;
+  /** By metric key. */
+  readonly metrics: Readonly<Record<string, MetricSeries>>;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly reconstructions: readonly { readonly step: number; readonly file: string }[];
+  readonly embeddings: readonly { readonly step: number; readonly file: string; readonly kl: number }[];
+  readonly evaluations: readonly ScoredCheckpoint[];
+  /** The evaluation under way. */
+  readonly evaluating?: {
+    readonly step: number;
+    readonly kind: EvaluationKind;
+    readonly done: number;
+    readonly message: string;
+  };
+  readonly notices: readonly {
+    readonly level: 'info' | 'warning' | 'error';
+    readonly message: string;
+    readonly time: number;
+  }[];
+  /** `seq` of the last event applied; -1 before the first. Events at or below it are duplicates. */
+  readonly seq: number;
+}
+
+export function emptyRun(manifest: RunManifest): Run {
+  return {
+    manifest,
+    status: 'interrupted',
+    step: 0,
+    totalSteps: 0,
+    updatedAt: manifest.createdAt,
+    metrics: {},
+    checkpoints: [],
+    reconstructions: [],
+    embeddings: [],
+    evaluations: [],
+    notices: [],
+    seq: -1,
+  };
+}
+
+/**
+ * The run after one more event. Total: any event that was written gives a run. Applying an
+ * event twice changes nothing. Arrays of metric series are shared and appended in place, so
+ * a run must be owned by one store and never kept as a snapshot.
+ */
+export function applyEvent(run: Run, event: RunEvent): Run {
+  if (event.seq <= run.seq) return run;
+  const next = { ...run, ...change(run, event), seq: event.seq, updatedAt: event.time };
+  return next;
+}
+
+function change(run: Run, event: RunEvent): Partial<Run> {
+  switch (event.type) {
+    case 'launched': {
+      const owner = { pid: event.pid, engine: event.engine, fallback: event.fallback, evaluating: undefined };
+      // Evaluating a finished run does not make it unfinished.
+      if (event.job === 'evaluate') return owner;
+      const kept = <T extends { readonly step: number }>(items: readonly T[]) =>
+        items.filter(({ step }) => step <= event.fromStep);
+      return {
+        ...owner,
+        status: 'running',
+        reason: undefined,
+        startedAt: run.startedAt ?? event.time,
+        step: event.fromStep,
+        totalSteps: event.totalSteps,
+        metrics: upToStep(run.metrics, event.fromStep),
+        checkpoints: kept(run.checkpoints),
+        reconstructions: kept(run.reconstructions),
+        embeddings: kept(run.embeddings),
+        evaluations: kept(run.evaluations),
+      };
+    }
+    case 'status':
+      return {
+        status: event.status,
+        reason: event.reason,
+        ...(event.status === 'paused' ? {} : { evaluating: undefined }),
+      };
+    case 'metrics':
+      return { step: Math.max(run.step, event.step), metrics: appended(run.metrics, event.step, event.values) };
+    case 'reconstruction':
+      return { reconstructions: [...run.reconstructions, { step: event.step, file: event.file }] };
+    case 'embedding':
+      return { embeddings: [...run.embeddings, { step: event.step, file: event.file, kl: event.kl }] };
+    case 'checkpoint': {
+      const { step, path, bytes, time, removed } = event;
+      const others = run.checkpoints.filter((c) => c.step !== step && !removed.includes(c.step));
+      return { step: Math.max(run.step, step), checkpoints: [...others, { step, path, bytes, time }] };
+    }
+    case 'evaluating':
+      return { evaluating: { step: event.step, kind: event.kind, done: event.done, message: event.message } };
+    case 'evaluation':
+      return {
+        evaluating: undefined,
+        evaluations: [...run.evaluations, { step: event.step, time: event.time, evaluation: event.evaluation }],
+      };
+    case 'notice':
+      return { notices: [...run.notices, { level: event.level, message: event.message, time: event.time }] };
+  }
+}
+
+function appended(metrics: Run['metrics'], step: number, values: Readonly<Record<string, number>>): Run['metrics'] {
+  const next: Record<string, MetricSeries> = { ...metrics };
+  for (const [key, value] of Object.entries(values)) {
+    const series = next[key] ?? { steps: [], values: [] };
+    (series.steps as number[]).push(step);
+    (series.values as number[]).push(value);
+    next[key] = series;
+  }
+  return next;
+}
+
+function upToStep(metrics: Run['metrics'], step: number): Run['metrics'] {
+  return Object.fromEntries(
+    Object.entries(metrics).map(([key, series]) => {
+      const count = series.steps.filter((s) => s <= step).length;
+      return [key, { steps: series.steps.slice(0, count), values: series.values.slice(0, count) }];
+    }),
+  );
+}
+
+export function latest(run: Run, key: string): number | undefined {
+  return run.metrics[key]?.values.at(-1);
+}

@@ -1,0 +1,68 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+
+/** What a device can hold. `bool` exists only between ops, never at a program's edge. */
+export type DType = 'float32' | 'int32';
+export type TypedArray = Float32Array | Int32Array;
+
+export interface TensorSpec {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+}
+
+/** A tensor in host memory, row-major. */
+export interface HostTensor extends TensorSpec {
+  readonly data: TypedArray;
+}
+
+export type Specs = Readonly<Record<string, TensorSpec>>;
+export type HostTensors = Readonly<Record<string, HostTensor>>;
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/**
+ * A pure function written with tfjs ops. `state` is device-resident and persists
+ * from call to call; whatever entries the step returns under `state` replace the
+ * old ones. Every random draw, mask, learning rate and step number is an input.
+ */
+export type Step = (state: Tensors, inputs: Tensors) => { readonly state?: Tensors; readonly outputs: Tensors };
+
+export interface ProgramSpec {
+  /** The entries of the device state that the step reads or writes. */
+  readonly state: Specs;
+  readonly inputs: Specs;
+}
+
+/** Named tensors that live on the device and are shared by programs. */
+export interface DeviceState {
+  readonly specs: Specs;
+  /** Copies entries (all by default) to the host. */
+  read(names?: readonly string[]): Promise<HostTensors>;
+  dispose(): void;
+}
+
+export interface Program {
+  /** Names, shapes and dtypes of what `run` resolves to. */
+  readonly outputs: Specs;
+  /** Runs one step: reads and updates `state` in place, resolves to the outputs. One call at a time. */
+  run(state: DeviceState, inputs: Readonly<Record<string, TypedArray>>): Promise<HostTensors>;
+  dispose(): void;
+}
+
+export type EngineName = 'onnx' | 'reference';
+export type Device = 'cpu' | 'webgpu';
+
+export interface Engine {
+  readonly name: EngineName;
+  readonly device: Device;
+  /** For people: "onnxruntime 1.30.0, CPU, 2 threads". */
+  readonly description: string;
+  upload(values: HostTensors): DeviceState;
+  compile(step: Step, spec: ProgramSpec): Promise<Program>;
+  dispose(): void;
+}
+
+export interface EngineOptions {
+  readonly engine?: EngineName;
+  readonly device?: Device;
+  /** CPU threads; default: the cores this process may use. */
+  readonly threads?: number;
+}
