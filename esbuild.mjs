@@ -1,0 +1,68 @@
+// Bundles every process of Tessera into dist/: `node esbuild.mjs [--watch] [--release]`.
+// --release leaves out source maps and minifies the host; that is what goes into the VSIX.
+import { build, context } from 'esbuild';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+
+const { values: flags } = parseArgs({ options: { watch: { type: 'boolean' }, release: { type: 'boolean' } } });
+
+const common = {
+  bundle: true,
+  target: 'es2022',
+  sourcemap: flags.release ? false : 'linked',
+  logLevel: 'warning',
+  legalComments: 'none',
+};
+
+// Packages that are CommonJS inside call require() for Node's own modules; an ES module has to bring one.
+const requireBanner =
+  "import { createRequire as createRequireOfBundle } from 'node:module';\n" +
+  'const require = createRequireOfBundle(import.meta.url);';
+
+const node = {
+  ...common,
+  platform: 'node',
+  target: 'node20.9',
+  mainFields: ['module', 'main'],
+  external: ['vscode', 'onnxruntime-node', 'sharp', '@tensorflow/tfjs-node-gpu'],
+};
+
+const nodeModule = (entry, outfile) => ({
+  ...node,
+  entryPoints: [entry],
+  outfile,
+  format: 'esm',
+  banner: { js: requireBanner },
+});
+
+const bundles = [
+  {
+    ...node,
+    entryPoints: ['extension/extension.ts'],
+    outfile: 'dist/extension.cjs',
+    format: 'cjs',
+    minify: flags.release,
+  },
+  nodeModule('trainer/main.ts', 'dist/trainer.mjs'),
+  nodeModule('trainer/cli.ts', 'dist/tessera.mjs'),
+  nodeModule('trainer/data/worker.ts', 'dist/worker.mjs'),
+  nodeModule('bench/index.ts', 'dist/bench.mjs'),
+  {
+    ...common,
+    entryPoints: ['webview/dashboard.ts'],
+    outdir: 'dist/webview',
+    platform: 'browser',
+    format: 'iife',
+    minify: true,
+    loader: { '.ttf': 'file' },
+    assetNames: '[name]',
+  },
+].filter((bundle) => existsSync(bundle.entryPoints[0]));
+
+if (flags.watch) {
+  for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
+} else {
+  if (flags.release) await rm('dist', { recursive: true, force: true });
+  await Promise.all(bundles.map((bundle) => build(bundle)));
+}
