@@ -5,6 +5,8 @@ import type { Run } from './run';
 export type LiveStatus = Run['status'] | 'crashed';
 
 export interface DashboardState {
+  /** Absolute path; kept in the webview's memento so that the panel finds its run after a reload. */
+  readonly runDirectory: string;
   readonly run: Run;
   /** The run's status with dead processes taken into account. */
   readonly liveStatus: LiveStatus;

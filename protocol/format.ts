@@ -1,0 +1,121 @@
+/** How numbers of a run read, the same in the tree, beside the config, on the dashboard and in a terminal. */
+import type { Evaluation, EvaluationKind, Score } from './events';
+import { latest } from './run';
+import type { Run } from './run';
+
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+
+/** "1,240" */
+export function formatStep(step: number): string {
+  return grouped.format(step);
+}
+
+/** Losses and other unitless figures: three significant digits, never an exponent between 0.0001 and 100,000. */
+export function formatNumber(value: number): string {
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
+  const size = Math.abs(value);
+  if (size === 0) return '0';
+  if (size < 1e-4 || size >= 1e5) return value.toExponential(2).replace('e+', 'e').replace('-', '−');
+  if (size >= 1000) return grouped.format(value).replace('-', '−');
+  return value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(size)))).replace('-', '−');
+}
+
+/** Seconds as "45 s", "8 min", "2 h 5 min", "3 d 4 h". */
+export function formatDuration(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  if (s < 60) return `${s} s`;
+  const minutes = Math.round(s / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  const days = Math.floor(hours / 24);
+  return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
+}
+
+/** A share in [0, 1] as "71.4%". */
+export function formatPercent(share: number, digits = 1): string {
+  return `${(share * 100).toFixed(digits)}%`;
+}
+
+/** "71.4% (95% CI 70.1–72.6)" */
+export function formatScore({ top1, interval: [low, high] }: Score): string {
+  return `${formatPercent(top1)} (95% CI ${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`;
+}
+
+const signed = (points: number) => `${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(1)}`;
+
+/** "+3.1 points (95% CI +2.2 to +4.0)" */
+export function formatGain({ value, interval: [low, high] }: Evaluation['gain']): string {
+  return `${signed(value * 100)} points (95% CI ${signed(low * 100)} to ${signed(high * 100)})`;
+}
+
+/** "412 KB", "3.2 MB" (powers of 1,000, as file managers count). */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+const evaluationNames: Record<EvaluationKind, string> = { knn: 'kNN', probe: 'linear probe', finetune: 'fine-tune' };
+
+/** "linear probe", "fine-tune, 10% labels" */
+export function formatEvaluation({ kind, labels }: Pick<Evaluation, 'kind' | 'labels'>): string {
+  const name = evaluationNames[kind];
+  return labels < 1 ? `${name}, ${Number((labels * 100).toPrecision(3))}% labels` : name;
+}
+
+/** What a metric is called, and its unit; unknown keys keep their own name. */
+export interface MetricName {
+  readonly title: string;
+  readonly unit: string;
+}
+
+const metricNames: Readonly<Record<string, MetricName>> = {
+  'train/loss': { title: 'Loss', unit: '' },
+  'train/lr': { title: 'Learning rate', unit: '' },
+  'train/grad_norm': { title: 'Gradient norm', unit: '' },
+  'perf/images_per_second': { title: 'Throughput', unit: 'img/s' },
+  'perf/memory_mb': { title: 'Memory', unit: 'MB' },
+  'perf/data_wait': { title: 'Data wait', unit: '%' },
+  'eval/knn_top1': { title: 'kNN top-1', unit: '%' },
+};
+
+export function metricName(key: string): MetricName {
+  return metricNames[key] ?? { title: key, unit: '' };
+}
+
+/** A metric's value with its unit: "0.0421", "842 img/s", "61.3%". */
+export function formatMetric(key: string, value: number): string {
+  const { unit } = metricName(key);
+  if (unit === '%') return formatPercent(value);
+  return unit ? `${formatNumber(value)} ${unit}` : formatNumber(value);
+}
+
+/**
+ * Seconds until the last step at the pace of the newest rows, or undefined when it cannot be told:
+ * nothing logged, nothing left, or a journal without throughput.
+ */
+export function secondsLeft(run: Run): number | undefined {
+  const left = run.totalSteps - run.step;
+  const recent = run.metrics['perf/images_per_second']?.values.slice(-20).sort((a, b) => a - b);
+  const imagesPerSecond = recent?.[recent.length >> 1];
+  const batchSize = (run.manifest.config as { pretrain?: { batchSize?: number } } | null)?.pretrain?.batchSize;
+  if (left <= 0 || !imagesPerSecond || !batchSize) return undefined;
+  return (left * batchSize) / imagesPerSecond;
+}
+
+/** "step 1,240/4,000 · loss 0.0421 · 8 min left" for a run under way; without the forecast otherwise. */
+export function formatProgress(run: Run, live: boolean): string {
+  const loss = latest(run, 'train/loss');
+  const left = live ? secondsLeft(run) : undefined;
+  return [
+    `step ${formatStep(run.step)}${run.totalSteps ? `/${formatStep(run.totalSteps)}` : ''}`,
+    ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
+    ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
+  ].join(' · ');
+}
