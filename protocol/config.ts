@@ -96,9 +96,21 @@ export const TransformConfig = z
   .describe('How a view is drawn from an image.');
 
 const lengthFields = {
-  steps: positiveInt.optional().describe('How long to train, in optimizer updates. Give this or `epochs`.'),
-  epochs: z.number().gt(0).optional().describe('How long to train, in passes over the training images.'),
+  steps: positiveInt.optional().describe('How long to train, in optimizer updates. Give this or `epochs`, not both.'),
+  epochs: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe(
+      'How long to train, in passes over the training images. Without `steps` and `epochs`: 100 to pretrain, 50 to fine-tune.',
+    ),
 };
+
+/** A parsed config always says how long to train. */
+const withLength =
+  (epochs: number) =>
+  <T extends { steps?: number; epochs?: number }>(config: T): T =>
+    config.steps === undefined && config.epochs === undefined ? { ...config, epochs } : config;
 
 export const PretrainConfig = z
   .strictObject({
@@ -127,6 +139,7 @@ export const PretrainConfig = z
     reconstructEvery: positiveInt.default(100).describe('Steps between reconstructions of the fixed image set.'),
     embedEvery: positiveInt.default(1000).describe('Steps between t-SNE maps and kNN scores of held-out embeddings.'),
   })
+  .transform(withLength(100))
   .describe('Pretraining without labels.');
 
 const labelFractions = z
@@ -167,6 +180,7 @@ export const FinetuneConfig = z
     transform: TransformConfig.prefault({}),
     optimizer: OptimizerConfig.prefault({ baseLr: 1e-3, betas: [0.9, 0.999] }),
   })
+  .transform(withLength(50))
   .describe('Train all weights with labels, beside training from scratch with the same budget.');
 
 export const ExperimentConfig = z

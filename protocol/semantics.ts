@@ -1,0 +1,109 @@
+/** What a schema cannot say: which values of an experiment config do not go together. */
+import type { ExperimentConfig, OptimizerConfig, TransformConfig } from './config';
+
+export type JsonPath = readonly (string | number)[];
+
+/** Called with the value to change, what is wrong with it, and how to mend it. */
+export type Complain = (path: JsonPath, message: string) => void;
+
+export function checkMeaning(config: ExperimentConfig, complain: Complain): void {
+  checkData(config, complain);
+  checkPatches(config, complain);
+  checkTransformer(config.pretrain.backbone, ['pretrain', 'backbone'], complain);
+  checkTransformer(config.pretrain.decoder, ['pretrain', 'decoder'], complain);
+  for (const block of ['pretrain', 'finetune'] as const) {
+    const { steps, epochs, batchSize, optimizer, transform } = config[block];
+    if (steps !== undefined && epochs !== undefined) {
+      complain([block, 'epochs'], 'Give either "steps" or "epochs", not both; remove one of them.');
+    }
+    checkOptimizer(optimizer, batchSize, [block, 'optimizer'], complain);
+    checkTransform(transform, [block, 'transform'], complain);
+  }
+  checkLabels(config.probe.labels, ['probe', 'labels'], complain);
+  checkLabels(config.finetune.labels, ['finetune', 'labels'], complain);
+  if (config.engine === 'reference' && config.device === 'webgpu') {
+    complain(['device'], 'The reference engine runs on the CPU only; remove "device" or use the onnx engine.');
+  }
+}
+
+function checkData({ data, pretrain }: ExperimentConfig, complain: Complain): void {
+  if (data.testSource !== undefined && data.testSource === data.source) {
+    complain(
+      ['data', 'testSource'],
+      'The test images must not be the training images; name another folder, or remove "testSource".',
+    );
+  }
+  if (data.train !== undefined && pretrain.batchSize > data.train) {
+    complain(
+      ['pretrain', 'batchSize'],
+      `A batch of ${pretrain.batchSize} is larger than the training set of ${data.train} ("data.train"); use at most ${data.train}.`,
+    );
+  }
+}
+
+function checkPatches({ data: { imageSize }, pretrain }: ExperimentConfig, complain: Complain): void {
+  const { patchSize } = pretrain.backbone;
+  if (imageSize % patchSize !== 0) {
+    complain(
+      ['pretrain', 'backbone', 'patchSize'],
+      `The patch size must divide the image size: ${imageSize} is not a multiple of ${patchSize}; use one of ${divisors(imageSize).join(', ')}.`,
+    );
+    return;
+  }
+  const patches = (imageSize / patchSize) ** 2;
+  // As in the method: the visible patches are counted and rounded down, the rest is masked, at least one.
+  const visible = Math.floor(patches * (1 - pretrain.maskRatio));
+  if (visible < 1) {
+    const fix = patches > 1 ? `use at most ${Math.floor((1 - 1 / patches) * 1000) / 1000}` : 'use smaller patches';
+    complain(
+      ['pretrain', 'maskRatio'],
+      `Of ${patches} ${patches === 1 ? 'patch' : 'patches'} (${imageSize} px in patches of ${patchSize}) a mask ratio of ${pretrain.maskRatio} leaves none visible; ${fix}.`,
+    );
+  }
+}
+
+function checkTransformer({ width, heads }: { width: number; heads: number }, path: JsonPath, complain: Complain) {
+  if (width % 4 !== 0) {
+    complain(
+      [...path, 'width'],
+      `The width must be a multiple of 4 (sine-cosine positions need it); use ${Math.ceil(width / 4) * 4}.`,
+    );
+  }
+  if (width % heads !== 0) {
+    complain(
+      [...path, 'heads'],
+      `The heads must divide the width: ${width} is not a multiple of ${heads}; use one of ${divisors(width, 16).join(', ')}.`,
+    );
+  }
+}
+
+function checkOptimizer({ baseLr, minLr }: OptimizerConfig, batchSize: number, path: JsonPath, complain: Complain) {
+  const peak = (baseLr * batchSize) / 256;
+  if (minLr > peak) {
+    complain(
+      [...path, 'minLr'],
+      `The learning rate would end above its peak: ${minLr} is more than baseLr x batchSize / 256 = ${Number(peak.toPrecision(3))}; use less.`,
+    );
+  }
+}
+
+function checkTransform({ crop }: TransformConfig, path: JsonPath, complain: Complain): void {
+  if (crop !== null && crop[0] > crop[1]) {
+    complain([...path, 'crop'], `The crop range is reversed; use [${crop[1]}, ${crop[0]}].`);
+  }
+}
+
+function checkLabels(labels: readonly number[], path: JsonPath, complain: Complain): void {
+  // Each share is a training of its own, and one of its baseline.
+  if (labels.length > 10) {
+    complain(path, `${labels.length} shares of labels are ${labels.length} trainings; list at most 10.`);
+    return;
+  }
+  labels.forEach((share, i) => {
+    if (labels.indexOf(share) < i) complain([...path, i], `${share} is listed twice; remove one.`);
+  });
+}
+
+function divisors(n: number, limit = n): number[] {
+  return Array.from({ length: Math.min(n, limit) }, (_, i) => i + 1).filter((d) => n % d === 0);
+}

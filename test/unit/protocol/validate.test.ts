@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest';
+import { describeProblems, parseExperiment, type Problem } from '../../../protocol/validate';
+
+/** The problems of a config, each as [the text it points at, its message]. */
+function complaints(text: string): [string, string][] {
+  const parsed = parseExperiment(text);
+  if (parsed.ok) return [];
+  return parsed.problems.map(({ offset, length, message }) => [text.slice(offset, offset + length), message]);
+}
+
+function only(text: string): Problem {
+  const parsed = parseExperiment(text);
+  if (parsed.ok) throw new Error('expected a problem');
+  expect(parsed.problems).toHaveLength(1);
+  return parsed.problems[0]!;
+}
+
+const experiment = (blocks: string) => `{ "data": { "source": "builtin:shapes" }, ${blocks} }`;
+
+describe('a valid config', () => {
+  it('needs nothing but data; everything else has a default that is itself valid', () => {
+    const parsed = parseExperiment('{ "data": { "source": "builtin:shapes" } }');
+    expect(parsed.ok && parsed.config.pretrain).toMatchObject({ method: 'mae', maskRatio: 0.75, epochs: 100 });
+    expect(parsed.ok && parsed.config.finetune.epochs).toBe(50);
+  });
+
+  it('parses to itself again when every default is written out', () => {
+    const once = parseExperiment(experiment('"pretrain": { "steps": 20 }'));
+    if (!once.ok) throw new Error('expected a config');
+    expect(once.config.pretrain.epochs).toBeUndefined();
+    expect(parseExperiment(JSON.stringify(once.config))).toEqual(once);
+  });
+
+  it('may have comments, trailing commas and a byte-order mark', () => {
+    const text = '\uFEFF// mine\n{ "data": { "source": "photos", /* all */ }, }';
+    expect(parseExperiment(text).ok).toBe(true);
+  });
+});
+
+describe('broken syntax', () => {
+  it('is reported where it breaks', () => {
+    const text = '{ "data": { "source": "builtin:shapes" } "seed": 1 }';
+    const problem = only(text);
+    expect(problem).toMatchObject({ source: 'syntax', message: 'Comma expected.' });
+    expect(text.slice(problem.offset)).toMatch(/^"seed"/);
+  });
+
+  it.each(['', '   ', '// nothing yet\n'])('of an empty file (%j) says what an experiment is', (text) => {
+    expect(only(text)).toMatchObject({ source: 'syntax', path: '' });
+  });
+
+  it('keeps every range inside the text', () => {
+    for (const text of ['{', '{ "data": ', '[', '{ "a" }', '"', '{ "data": { "source": "x" }']) {
+      const parsed = parseExperiment(text);
+      if (parsed.ok) throw new Error(`${text} should not be valid`);
+      for (const { offset, length } of parsed.problems) {
+        expect(offset).toBeLessThan(text.length);
+        expect(length).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  it('finds a key that is given twice', () => {
+    const text = experiment('"seed": 1, "seed": 2');
+    expect(only(text)).toMatchObject({ path: 'seed', offset: text.lastIndexOf('"seed"') });
+  });
+
+  it('does not run out of stack on a file nested without end', () => {
+    expect(only('['.repeat(200_000)).message).toMatch(/nested too deeply/);
+  });
+});
+
+describe('keys', () => {
+  it('that are misspelt come with what was meant', () => {
+    const text = experiment('"pretrain": { "maskratoi": 0.5 }');
+    const problem = only(text);
+    expect(problem).toMatchObject({ path: 'pretrain.maskratoi', suggestion: '"maskRatio"', source: 'schema' });
+    expect(text.slice(problem.offset, problem.offset + problem.length)).toBe('"maskratoi"');
+    expect(problem.message).toBe('Unknown key "maskratoi" in "pretrain"; did you mean "maskRatio"?');
+  });
+
+  it('that stand in the wrong block are sent home', () => {
+    expect(only(experiment('"maskRatio": 0.5')).message).toBe('Unknown key "maskRatio"; it belongs in "pretrain".');
+  });
+
+  it('that mean nothing get the list of keys', () => {
+    expect(only(experiment('"pretrain": { "decoder": { "colour": 1 } }')).message).toBe(
+      'Unknown key "colour" in "pretrain.decoder"; the keys here are "width", "depth", "heads".',
+    );
+  });
+
+  it('that are required are missed at their block', () => {
+    expect(complaints('{ "seed": 1 }')).toEqual([['{', '"data" is missing; give an object { }.']]);
+    expect(complaints('{ "data": { } }')).toEqual(
+      [['{ }', '"data.source" is missing; give a text in quotes.']].map(([, message]) => ['"data"', message]),
+    );
+  });
+});
+
+describe('values', () => {
+  it.each([
+    ['"seed": 1.5', '1.5', '"seed" must be a whole number, not 1.5.'],
+    ['"pretrain": { "batchSize": 0 }', '0', '"pretrain.batchSize" must be at least 1, not 0.'],
+    ['"pretrain": { "maskRatio": 1 }', '1', '"pretrain.maskRatio" must be less than 1, not 1.'],
+    [
+      '"pretrain": { "normalizeTarget": "yes" }',
+      '"yes"',
+      '"pretrain.normalizeTarget" must be true or false, not "yes".',
+    ],
+    [
+      '"pretrain": { "optimizer": { "betas": [0.9, 2] } }',
+      '2',
+      '"pretrain.optimizer.betas[1]" must be less than 1, not 2.',
+    ],
+    ['"probe": { "labels": [] }', '[]', '"probe.labels" must have at least 1 value.'],
+    ['"pretrain": null', 'null', '"pretrain" must be an object { }, not null.'],
+  ])('out of range in %s', (block, at, message) => {
+    expect(complaints(experiment(block))).toEqual([[at, message]]);
+  });
+
+  it('that are one letter off come with the nearest allowed one', () => {
+    expect(only(experiment('"engine": "onxx"'))).toMatchObject({
+      suggestion: '"onnx"',
+      message: '"engine" must be "auto", "onnx", "reference"; did you mean "onnx"?',
+    });
+  });
+
+  it('that are wrong are all reported, in the order of the text', () => {
+    const found = complaints(experiment('"seed": -1, "pretrain": { "steps": 0, "nope": 1 }'));
+    expect(found.map(([at]) => at)).toEqual(['-1', '0', '"nope"']);
+  });
+});
+
+describe('values that do not go together', () => {
+  it.each([
+    ['"pretrain": { "backbone": { "patchSize": 5 } }', '5', /32 is not a multiple of 5; use one of 1, 2, 4, 8, 16, 32/],
+    ['"pretrain": { "backbone": { "heads": 5 } }', '5', /192 is not a multiple of 5/],
+    ['"pretrain": { "decoder": { "width": 30, "heads": 3 } }', '30', /multiple of 4.*use 32/],
+    ['"pretrain": { "maskRatio": 0.99 }', '0.99', /Of 64 patches .* leaves none visible; use at most 0\.984/],
+    ['"pretrain": { "backbone": { "patchSize": 32 } }', '"pretrain"', /Of 1 patch .*use smaller patches/],
+    ['"pretrain": { "steps": 10, "epochs": 2 }', '2', /either "steps" or "epochs"/],
+    ['"pretrain": { "optimizer": { "minLr": 0.1 } }', '0.1', /above its peak: 0\.1 is more than .*0\.0000375/],
+    ['"pretrain": { "transform": { "crop": [1, 0.5] } }', '[1, 0.5]', /reversed; use \[0\.5, 1\]/],
+    ['"finetune": { "labels": [0.1, 1, 0.1] }', '0.1', /listed twice/],
+    [`"probe": { "labels": [${Array.from({ length: 11 }, (_, i) => (i + 1) / 11).join()}] }`, /^\[/, /at most 10/],
+    ['"engine": "reference", "device": "webgpu"', '"webgpu"', /CPU only/],
+  ])('%s', (block, at, message) => {
+    const found = complaints(experiment(block));
+    expect(found).toHaveLength(1);
+    if (typeof at === 'string') expect(found[0]![0]).toBe(at);
+    else expect(found[0]![0]).toMatch(at);
+    expect(found[0]![1]).toMatch(message);
+  });
+
+  it('point at the block when the value is a default', () => {
+    const text = '{ "data": { "source": "builtin:shapes", "imageSize": 30 } }';
+    expect(only(text)).toMatchObject({ path: 'pretrain.backbone.patchSize', offset: 0, length: 1 });
+  });
+
+  it('name the fix for a mask ratio, and the fix is valid', () => {
+    for (const patchSize of [4, 8, 16]) {
+      const block = (ratio: number) =>
+        experiment(`"pretrain": { "maskRatio": ${ratio}, "backbone": { "patchSize": ${patchSize} } }`);
+      const fix = Number(/at most ([\d.]+\d)/.exec(only(block(0.999)).message)![1]);
+      expect(parseExperiment(block(fix)).ok).toBe(true);
+    }
+  });
+
+  it('include a batch larger than the set, and test images that are the training images', () => {
+    expect(complaints('{ "data": { "source": "a", "train": 10 } }')[0]![1]).toMatch(/batch of 64 .* set of 10/);
+    expect(complaints('{ "data": { "source": "a", "testSource": "a" } }')[0]![1]).toMatch(/must not be the training/);
+  });
+
+  it('answer at once however large the numbers are', () => {
+    const found = complaints(experiment('"pretrain": { "backbone": { "width": 9007199254740988, "heads": 9 } }'));
+    expect(found[0]![1]).toMatch(/heads must divide the width/);
+  });
+});
+
+it('prints as file:line:column', () => {
+  const text = '{\n  "data": { "source": "x" },\n  "seed": -1\n}';
+  const parsed = parseExperiment(text);
+  expect(describeProblems('a.tessera.jsonc', text, parsed.ok ? [] : parsed.problems)).toBe(
+    'a.tessera.jsonc:3:11: "seed" must be at least 0, not -1.',
+  );
+});
