@@ -1,0 +1,52 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import type { DeviceState, Engine, Specs } from '../engine/types';
+import type { Encoder } from '../nn/encoder';
+import type { Embeddings, ImageBatch, Watch } from './types';
+
+export interface Embedder {
+  /** Embeds every valid image of `batches` with the encoder's parameters in `state`. */
+  embed(state: DeviceState, batches: AsyncIterable<ImageBatch>, watch?: Pick<Watch, 'signal'>): Promise<Embeddings>;
+  dispose(): void;
+}
+
+/**
+ * Compiles the encoder for inference, once for many checkpoints.
+ *
+ * @param state any device state with the encoder's parameters: only its shapes are used.
+ * @param imagesShape of a batch, [B, H, W, C].
+ */
+export async function createEmbedder(
+  engine: Engine,
+  encoder: Encoder,
+  state: Specs,
+  imagesShape: readonly [number, number, number, number],
+): Promise<Embedder> {
+  const parameters = Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith('encoder.')));
+  const program = await engine.compile(
+    (params, { images }) => ({ outputs: { embedding: encoder.embed(params, images as Tensor4D) } }),
+    { state: parameters, inputs: { images: { shape: imagesShape, dtype: 'float32' } } },
+  );
+  const { width } = encoder;
+
+  async function embed(weights: DeviceState, batches: AsyncIterable<ImageBatch>, watch: Pick<Watch, 'signal'> = {}) {
+    const parts: Float32Array[] = [];
+    let size = 0;
+    for await (const { images, count } of batches) {
+      watch.signal?.throwIfAborted();
+      const { embedding } = await program.run(weights, { images });
+      const rows = (embedding!.data as Float32Array).slice(0, count * width);
+      if (!rows.every(Number.isFinite))
+        throw new Error(`The encoder gives embeddings that are not finite (from image ${size}).`);
+      parts.push(rows);
+      size += count;
+    }
+    const values = new Float32Array(size * width);
+    let at = 0;
+    for (const part of parts) {
+      values.set(part, at);
+      at += part.length;
+    }
+    return { values, size, width };
+  }
+  return { embed, dispose: () => program.dispose() };
+}

@@ -1,0 +1,165 @@
+import { matMul } from '@tensorflow/tfjs-core';
+import type { Evaluation } from '../../protocol/events';
+import type { Engine } from '../engine/types';
+import { checkLabels, checkTrainingLabels } from './labels';
+import { createPace } from './pace';
+import { labelBudget, report } from './report';
+import { stratifiedSubset, take, takeRows } from './subset';
+import type { Embeddings, FrozenFeatures, Watch } from './types';
+
+export interface KnnOptions {
+  /** Neighbours that vote. */
+  readonly k: number;
+  /** A neighbour's vote weighs exp(cosine similarity / temperature). */
+  readonly temperature: number;
+}
+
+/**
+ * Weighted k-nearest-neighbour classification (Wu et al. 2018; k 20 and temperature 0.07 as in DINO) with
+ * each share of the training labels, beside a random-init encoder.
+ *
+ * @param shares shares of the training labels in (0, 1], one row each.
+ */
+export async function knnEvaluation(
+  engine: Engine,
+  features: FrozenFeatures,
+  options: KnnOptions & { readonly labels: readonly number[]; readonly seed: number },
+  watch: Watch = {},
+): Promise<Evaluation[]> {
+  const { classes, labels, pretrained, randomInit } = features;
+  checkTrainingLabels(labels.train, pretrained.train.size, classes);
+  checkLabels(labels.test, pretrained.test.size, classes, 'test');
+  const subsets = options.labels.map((share) => stratifiedSubset(labels.train, share, options.seed));
+  for (const subset of subsets) checkNeighbours(options.k, subset.length);
+
+  const rows: Evaluation[] = [];
+  for (const [i, subset] of subsets.entries()) {
+    const startedAt = performance.now();
+    const share = options.labels[i]!;
+    watch.onProgress?.(i / subsets.length, `kNN with ${labelBudget(share, subset.length)}`);
+    const predict = ({ train, test }: FrozenFeatures['pretrained']) =>
+      knnPredict(
+        engine,
+        { embeddings: rowsOf(train, subset), labels: take(labels.train, subset) },
+        test,
+        { ...options, classes: classes.length },
+        watch,
+      );
+    const predictions = await predict(pretrained);
+    const baseline = { name: 'random init' as const, predictions: await predict(randomInit) };
+    const protocol = `kNN, k ${options.k}, cosine similarity, temperature ${options.temperature}`;
+    const { seed } = options;
+    const trainImages = subset.length;
+    rows.push(
+      report({
+        kind: 'knn',
+        protocol,
+        share,
+        trainImages,
+        classes,
+        testLabels: labels.test,
+        predictions,
+        baseline,
+        seed,
+        startedAt,
+      }),
+    );
+  }
+  return rows;
+}
+
+/**
+ * The label that the k nearest training images vote for, per test image. A tie goes to the smaller label.
+ * Similarities are computed by the engine in blocks, [test block, train], and ranked here.
+ */
+export async function knnPredict(
+  engine: Engine,
+  train: { readonly embeddings: Embeddings; readonly labels: Int32Array },
+  test: Embeddings,
+  { k, temperature, classes }: KnnOptions & { readonly classes: number },
+  { signal }: Pick<Watch, 'signal'> = {},
+): Promise<Int32Array> {
+  const { size, width } = train.embeddings;
+  checkNeighbours(k, size);
+  const block = Math.min(test.size, 256);
+  const state = engine.upload({ train: { shape: [size, width], dtype: 'float32', data: unitRows(train.embeddings) } });
+  const program = await engine.compile(
+    ({ train }, { test }) => ({ outputs: { similarity: matMul(test!, train!, false, true) } }), // [block, size]
+    { state: state.specs, inputs: { test: { shape: [block, width], dtype: 'float32' } } },
+  );
+  try {
+    const pace = createPace(signal);
+    const units = unitRows(test);
+    const padded = new Float32Array(block * width);
+    const predictions = new Int32Array(test.size);
+    for (let start = 0; start < test.size; start += block) {
+      const count = Math.min(block, test.size - start);
+      padded.set(units.subarray(start * width, (start + count) * width));
+      const { similarity } = await program.run(state, { test: padded });
+      for (let i = 0; i < count; i++) {
+        const row = similarity!.data.subarray(i * size, (i + 1) * size);
+        predictions[start + i] = vote(row, train.labels, k, temperature, classes);
+      }
+      await pace();
+    }
+    return predictions;
+  } finally {
+    program.dispose();
+    state.dispose();
+  }
+}
+
+function vote(
+  similarity: ArrayLike<number>,
+  labels: Int32Array,
+  k: number,
+  temperature: number,
+  classes: number,
+): number {
+  // The k most similar so far, best first; equal ones keep the order of the training set.
+  const nearest = new Int32Array(k);
+  const best = new Float64Array(k).fill(-Infinity);
+  for (let j = 0; j < labels.length; j++) {
+    const s = similarity[j]!;
+    if (!(s > best[k - 1]!)) continue;
+    let at = k - 1;
+    for (; at > 0 && s > best[at - 1]!; at--) {
+      best[at] = best[at - 1]!;
+      nearest[at] = nearest[at - 1]!;
+    }
+    best[at] = s;
+    nearest[at] = j;
+  }
+  // Relative to the best similarity, so that no temperature overflows the exponential.
+  const votes = new Float64Array(classes);
+  for (let n = 0; n < k; n++) votes[labels[nearest[n]!]!]! += Math.exp((best[n]! - best[0]!) / temperature);
+  return votes.indexOf(Math.max(...votes));
+}
+
+function checkNeighbours(k: number, images: number) {
+  if (k > images) {
+    throw new Error(
+      `\`probe.k\` asks for ${k} neighbours, but there are ${images} labelled training images: set \`probe.k\` to at most ${images}, or raise \`probe.labels\`.`,
+    );
+  }
+}
+
+function rowsOf({ values, width }: Embeddings, indices: Int32Array): Embeddings {
+  return { values: takeRows(values, width, indices), size: indices.length, width };
+}
+
+/** Rows scaled to length 1 (a zero row stays zero). */
+function unitRows({ values, size, width }: Embeddings): Float32Array {
+  const units = new Float32Array(values.length);
+  for (let i = 0; i < size; i++) {
+    const row = values.subarray(i * width, (i + 1) * width);
+    let squares = 0;
+    for (const x of row) squares += x * x;
+    const scale = 1 / Math.max(Math.sqrt(squares), 1e-12);
+    units.set(
+      row.map((x) => x * scale),
+      i * width,
+    );
+  }
+  return units;
+}
