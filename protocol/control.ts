@@ -34,7 +34,20 @@ export interface ControlNotifications {
 export interface Owner {
   readonly pid: number;
   readonly startedAt: number;
+  /** Name of the machine, since run directories may be on a shared disk. */
+  readonly host: string;
+  /** When the process began as the system tells it, where it does: process numbers are used again. */
+  readonly birth?: string;
   /** Socket path, or pipe name on Windows. */
   readonly socket: string;
   readonly token: string;
+}
+
+/** What is wrong with a config, and where: sent by a trainer that refuses to start. Lines and columns count from 1. */
+export interface ConfigProblem {
+  /** JSON path of the value: `pretrain.backbone.patchSize`. */
+  readonly path: string;
+  readonly message: string;
+  readonly line?: number;
+  readonly column?: number;
 }

@@ -1,5 +1,5 @@
 /** A run as everything shows it, and the one reducer that makes it from events. */
-import type { EvaluationKind, Evaluation, RunEvent, RunManifest, RunStatus } from './events';
+import type { EvaluationKind, Evaluation, Job, RunEvent, RunManifest, RunStatus } from './events';
 
 export interface MetricSeries {
   /** Strictly increasing. */
@@ -25,6 +25,8 @@ export interface Run {
   readonly status: RunStatus;
   readonly reason?: string;
   readonly pid?: number;
+  /** What the last process came to do. */
+  readonly job?: Job;
   readonly engine?: string;
   readonly fallback?: string;
   /** Optimizer updates done, as far as logged. */
@@ -85,7 +87,13 @@ export function applyEvent(run: Run, event: RunEvent): Run {
 function change(run: Run, event: RunEvent): Partial<Run> {
   switch (event.type) {
     case 'launched': {
-      const owner = { pid: event.pid, engine: event.engine, fallback: event.fallback, evaluating: undefined };
+      const owner = {
+        pid: event.pid,
+        job: event.job,
+        engine: event.engine,
+        fallback: event.fallback,
+        evaluating: undefined,
+      };
       // Evaluating a finished run does not make it unfinished.
       if (event.job === 'evaluate') return owner;
       const kept = <T extends { readonly step: number }>(items: readonly T[]) =>

@@ -1,0 +1,80 @@
+/**
+ * The shapes of what a run directory holds, checked on reading: the files may be old, torn, edited
+ * by hand or somebody else's. Kept equal to the protocol's types by `satisfies`.
+ */
+import * as z from 'zod';
+import type { EventBody, RunEvent, RunManifest } from '../protocol/events';
+import type { Owner } from '../protocol/control';
+
+const count = z.int().min(0);
+const accuracy = z.number().min(0).max(1);
+const interval = z.tuple([z.number(), z.number()]);
+const score = { top1: accuracy, interval };
+const kind = z.enum(['knn', 'probe', 'finetune']);
+/** A path that stays inside the run directory. */
+const inside = z
+  .string()
+  .min(1)
+  .refine((path) => !/^([/\\]|[a-z]:)/i.test(path) && !path.split(/[/\\]/).includes('..'), {
+    error: 'a path that leaves the run directory',
+  });
+
+export const manifestSchema = z.object({
+  version: z.literal(1),
+  runId: z.string().min(1),
+  experiment: z.string().min(1),
+  configFile: z.string(),
+  config: z.unknown(),
+  createdAt: z.number(),
+  versions: z.record(z.string(), z.string()),
+  git: z.object({ commit: z.string(), dirty: z.boolean() }).optional(),
+  parent: z.string().optional(),
+}) satisfies z.ZodType<RunManifest>;
+
+export const ownerSchema = z.object({
+  pid: z.int().min(1),
+  startedAt: z.number(),
+  host: z.string(),
+  birth: z.string().optional(),
+  socket: z.string().min(1),
+  token: z.string().min(1),
+}) satisfies z.ZodType<Owner>;
+
+const evaluation = z.object({
+  kind,
+  protocol: z.string(),
+  labels: z.number(),
+  trainImages: count,
+  testImages: count,
+  classes: count,
+  score: z.object(score),
+  baseline: z.object({ ...score, name: z.enum(['random init', 'from scratch']) }),
+  gain: z.object({ value: z.number(), interval }),
+  seconds: z.number(),
+});
+
+const stamp = { seq: count, time: z.number() };
+const event = <Name extends EventBody['type'], Shape extends z.ZodRawShape>(type: Name, shape: Shape) =>
+  z.object({ type: z.literal(type), ...stamp, ...shape });
+
+export const eventSchema = z.discriminatedUnion('type', [
+  event('launched', {
+    job: z.enum(['pretrain', 'evaluate']),
+    pid: count,
+    fromStep: count,
+    totalSteps: count,
+    engine: z.string(),
+    fallback: z.string().optional(),
+  }),
+  event('status', {
+    status: z.enum(['running', 'paused', 'finished', 'failed', 'stopped', 'interrupted']),
+    reason: z.string().optional(),
+  }),
+  event('metrics', { step: count, values: z.record(z.string(), z.number()) }),
+  event('reconstruction', { step: count, file: inside }),
+  event('embedding', { step: count, file: inside, kl: z.number() }),
+  event('checkpoint', { step: count, path: inside, bytes: count, removed: z.array(count) }),
+  event('evaluating', { step: count, kind, done: z.number(), message: z.string() }),
+  event('evaluation', { step: count, evaluation }),
+  event('notice', { level: z.enum(['info', 'warning', 'error']), message: z.string() }),
+]) satisfies z.ZodType<RunEvent>;
