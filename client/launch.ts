@@ -1,6 +1,6 @@
 /** Starting a trainer that outlives whoever started it. */
 import { spawn } from 'node:child_process';
-import type { ConfigProblem } from '../protocol/control';
+import type { Problem } from '../protocol/validate';
 
 export interface LaunchOptions {
   /** The Node to run: the editor's own (with `ELECTRON_RUN_AS_NODE=1` in `env`) or any other. */
@@ -16,7 +16,7 @@ export interface LaunchOptions {
 export class LaunchError extends Error {
   constructor(
     message: string,
-    readonly problems: readonly ConfigProblem[] = [],
+    readonly problems: readonly Problem[] = [],
   ) {
     super(message);
     this.name = 'LaunchError';
@@ -25,7 +25,7 @@ export class LaunchError extends Error {
 
 interface Handshake {
   readonly ready?: { readonly runDirectory: string };
-  readonly error?: { readonly message: string; readonly problems?: readonly ConfigProblem[] };
+  readonly error?: { readonly message: string; readonly problems?: readonly Problem[] };
 }
 
 /**

@@ -42,12 +42,3 @@ export interface Owner {
   readonly socket: string;
   readonly token: string;
 }
-
-/** What is wrong with a config, and where: sent by a trainer that refuses to start. Lines and columns count from 1. */
-export interface ConfigProblem {
-  /** JSON path of the value: `pretrain.backbone.patchSize`. */
-  readonly path: string;
-  readonly message: string;
-  readonly line?: number;
-  readonly column?: number;
-}
