@@ -2,7 +2,7 @@
 // --release leaves out source maps and minifies the host; that is what goes into the VSIX.
 import { build, context } from 'esbuild';
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 
 const { values: flags } = parseArgs({ options: { watch: { type: 'boolean' }, release: { type: 'boolean' } } });
@@ -60,9 +60,25 @@ const bundles = [
   },
 ].filter((bundle) => existsSync(bundle.entryPoints[0]));
 
+/** The schema that editors complete, explain and check configs with comes from the same zod type as the validation. */
+async function writeSchema() {
+  const bundle = await build({
+    ...common,
+    ...node,
+    sourcemap: false,
+    entryPoints: ['protocol/schema.ts'],
+    format: 'esm',
+    write: false,
+  });
+  const source = Buffer.from(bundle.outputFiles[0].contents).toString('base64');
+  const { experimentSchema } = await import(`data:text/javascript;base64,${source}`);
+  await mkdir('dist', { recursive: true });
+  await writeFile('dist/experiment.schema.json', JSON.stringify(experimentSchema(), null, 2));
+}
+
+await writeSchema();
 if (flags.watch) {
   for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
 } else {
-  if (flags.release) await rm('dist', { recursive: true, force: true });
   await Promise.all(bundles.map((bundle) => build(bundle)));
 }

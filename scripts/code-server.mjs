@@ -5,7 +5,7 @@ import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runAsync, which } from './process.mjs';
+import { alive, errorCode, runAsync, which } from './process.mjs';
 
 const codeServerVersion = '4.139.1'; // VS Code 1.139
 const nodeVersion = '24.21.0'; // the Node that this code-server asks for
@@ -29,7 +29,7 @@ export async function codeServer() {
   return { node: nodeIn(folder), entry: join(folder, 'node_modules', 'code-server', 'out', 'node', 'entry.js') };
 }
 
-/** Builds beside the final place and renames at the end, so that an interrupted build leaves nothing half usable. */
+/** Builds beside the final place and renames at the end: an interrupted build leaves nothing half usable. @param {string} folder */
 async function build(folder) {
   await systemPackages([
     ['libkrb5-dev', () => existsSync('/usr/include/gssapi/gssapi.h')],
@@ -55,6 +55,7 @@ async function build(folder) {
   console.log(`code-server is built (${Math.round((Date.now() - started) / 1000)} s).`);
 }
 
+/** @param {string} folder @param {string} what @param {NodeJS.ProcessEnv} env */
 async function npmInstall(folder, what, env) {
   const args = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error', what];
   const code = await runAsync('npm', args, {
@@ -66,6 +67,7 @@ async function npmInstall(folder, what, env) {
 }
 
 // npm hands its own flags to scripts as npm_config_*: those of the npm that runs us are not meant for the inner one.
+/** @param {NodeJS.ProcessEnv} env */
 function withoutParentNpm(env) {
   const kept = ['npm_config_nodedir', 'npm_config_unsafe_perm', 'npm_config_registry', 'npm_config_cache'];
   return Object.fromEntries(
@@ -73,12 +75,14 @@ function withoutParentNpm(env) {
   );
 }
 
+/** @param {string} folder */
 function nodeIn(folder) {
   return join(folder, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
 }
 
 /**
  * Installs what is missing of `[package, isThere]` with apt as root on Debian, and names it otherwise.
+ * @param {[name: string, isThere: () => unknown][]} packages
  */
 export async function systemPackages(packages) {
   const missing = packages.filter(([, isThere]) => !isThere()).map(([name]) => name);
@@ -90,6 +94,7 @@ export async function systemPackages(packages) {
     );
   }
   console.log(`Installing ${missing.join(' ')} with apt-get...`);
+  /** @type {import('node:child_process').SpawnOptions} */
   const options = {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -103,7 +108,7 @@ export async function systemPackages(packages) {
   }
 }
 
-/** A lock file that holds its owner's process id: a lock whose owner is gone is taken over. */
+/** A lock file that holds its owner's process id: a lock whose owner is gone is taken over. @param {string} file */
 async function lock(file) {
   const mine = `${file}.${process.pid}`;
   await writeFile(mine, String(process.pid));
@@ -112,7 +117,7 @@ async function lock(file) {
       // A hard link appears at once and whole, so a lock never lacks its owner's id.
       const taken = await link(mine, file).then(
         () => true,
-        (error) => (error.code === 'EEXIST' ? false : Promise.reject(error)),
+        (error) => (errorCode(error) === 'EEXIST' ? false : Promise.reject(error)),
       );
       if (taken) return () => rm(file, { force: true });
       const owner = Number(await readFile(file, 'utf8').catch(() => String(process.pid)));
@@ -124,14 +129,5 @@ async function lock(file) {
     }
   } finally {
     await rm(mine, { force: true });
-  }
-}
-
-function alive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error.code === 'EPERM';
   }
 }

@@ -8,7 +8,12 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 
 const windows = process.platform === 'win32';
 
-/** Runs a command with our own terminal and throws when it fails. `npm`, `npx` and `code` need a shell on Windows. */
+/**
+ * Runs a command with our own terminal and throws when it fails. `npm`, `npx` and `code` need a shell on Windows.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnSyncOptions} [options]
+ */
 export function run(command, args, options = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: needsShell(command), ...options });
   if (result.error) throw new Error(`${command} could not be started: ${result.error.message}`);
@@ -18,16 +23,22 @@ export function run(command, args, options = {}) {
   }
 }
 
-/** As `run`, but without blocking this process, and the exit code is the answer. */
+/**
+ * As `run`, but without blocking this process, and the exit code is the answer.
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnOptions} [options]
+ * @returns {Promise<number>}
+ */
 export function runAsync(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: 'inherit', shell: needsShell(command), ...options });
     child.once('error', reject);
-    child.once('close', (code, signal) => resolve(signal ? 1 : code));
+    child.once('close', (code, signal) => resolve(signal ? 1 : (code ?? 1)));
   });
 }
 
-/** The path of a program on PATH, or undefined. */
+/** The path of a program on PATH, or undefined. @param {string} program */
 export function which(program) {
   const names = windows ? [`${program}.cmd`, `${program}.exe`] : [program];
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
@@ -38,7 +49,7 @@ export function which(program) {
   return undefined;
 }
 
-/** Ends a process and everything in its group: it has to have been spawned with `detached: true`. */
+/** Ends a process and everything in its group: it has to have been spawned with `detached: true`. @param {import('node:child_process').ChildProcess} child */
 export async function endGroup(child, graceMs = 5000) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = new Promise((resolve) => child.once('close', resolve));
@@ -48,23 +59,46 @@ export async function endGroup(child, graceMs = 5000) {
   clearTimeout(timer);
 }
 
+/** @param {number | undefined} pid @param {NodeJS.Signals} signal */
 function signalGroup(pid, signal) {
+  if (pid === undefined) return;
   try {
     if (windows) spawnSync('taskkill', ['/pid', String(pid), '/t', '/f']);
     else process.kill(-pid, signal);
   } catch (error) {
-    if (error.code !== 'ESRCH') throw error;
+    if (errorCode(error) !== 'ESRCH') throw error;
   }
 }
 
-/** Says what went wrong in one line and ends with an exit code, instead of a stack trace. */
+/** The code of a system error, such as ENOENT. @param {unknown} error */
+export function errorCode(error) {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/** Whether a process is there, be it ours or not. @param {number} pid */
+export function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
+  }
+}
+
+/**
+ * Runs a script: an error is one line and an exit code instead of a stack trace, and a signal ends it through `exit`
+ * handlers, which is where the processes that it started are ended.
+ * @param {() => Promise<void>} body
+ */
 export function main(body) {
-  body().catch((error) => {
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
+  body().catch((/** @type {Error} */ error) => {
     console.error(`\n${error.message}`);
     process.exitCode = 1;
   });
 }
 
+/** @param {string} command */
 function needsShell(command) {
   return windows && ['npm', 'npx', 'code'].includes(command);
 }
