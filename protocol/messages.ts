@@ -12,8 +12,6 @@ export interface DashboardState {
   readonly liveStatus: LiveStatus;
   /** What files under the run directory are reached by, for <img src>. */
   readonly baseUri: string;
-  /** What the webview gives to `setState`, so that the panel comes back after a reload. */
-  readonly memento: DashboardMemento;
 }
 
 export type ToDashboard =

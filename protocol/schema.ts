@@ -1,13 +1,14 @@
-/** The JSON schema of an experiment config: what gives an editor its completions and hovers. */
+/**
+ * The JSON schema of an experiment config, for an editor's completions and hovers. It only offers and
+ * explains, and never complains: `parseExperiment` is the one judge, so that no problem shows twice.
+ */
 import * as z from 'zod';
 import { ExperimentConfig } from './config';
 
 export interface JsonSchema {
-  readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
+  readonly examples?: readonly unknown[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly [keyword: string]: unknown;
 }
@@ -18,12 +19,39 @@ export function experimentSchema(): JsonSchema {
     target: 'draft-7',
     io: 'input',
     override: ({ jsonSchema }) => {
-      // `z.int()` bounds itself by the safe integers; in a hover that is noise.
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      const { type, enum: values, const: value } = jsonSchema;
+      for (const keyword of judging) delete jsonSchema[keyword];
+      // Values to choose from are offered as examples, which nothing is checked against.
+      if (values) jsonSchema.examples = [...values];
+      else if (value !== undefined) jsonSchema.examples = [value];
+      else if (type === 'boolean') jsonSchema.examples = [true, false];
       // The language server shows `description` as plain text.
       if (jsonSchema.description) jsonSchema.markdownDescription = jsonSchema.description;
     },
-  });
-  return { ...(schema as JsonSchema), allowTrailingCommas: true };
+  }) as JsonSchema;
+  const { data, ...blocks } = schema.properties ?? {};
+  return {
+    ...schema,
+    allowTrailingCommas: true,
+    // The only block without a default; completing its name gives it the one key that it needs.
+    properties: { data: { ...data, defaultSnippets: [{ body: { source: '${1:builtin:shapes}' } }] }, ...blocks },
+  };
 }
+
+const judging = [
+  'type',
+  'enum',
+  'const',
+  'anyOf',
+  'required',
+  'additionalProperties',
+  'additionalItems',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'minLength',
+  'pattern',
+  'minItems',
+  'maxItems',
+] as const;
