@@ -1,0 +1,32 @@
+/** What can be done with a run now: the one answer for menus, lenses and commands. */
+import type { TrackedRun } from './run-store';
+
+export interface Abilities {
+  readonly pause: boolean;
+  readonly resume: boolean;
+  readonly stop: boolean;
+  readonly checkpoint: boolean;
+  /** Probe or fine-tune one of its checkpoints. */
+  readonly evaluate: boolean;
+  readonly delete: boolean;
+}
+
+export type Ability = keyof Abilities;
+
+export function abilities({ run, alive, liveStatus }: TrackedRun): Abilities {
+  const training = alive && run.job !== 'evaluate';
+  return {
+    pause: training && liveStatus === 'running',
+    resume: (training && liveStatus === 'paused') || (!alive && liveStatus !== 'finished'),
+    stop: alive,
+    checkpoint: training && (liveStatus === 'running' || liveStatus === 'paused'),
+    evaluate: training || run.checkpoints.length > 0,
+    delete: !alive,
+  };
+}
+
+/** For `when` clauses in package.json: `viewItem =~ /\bpause\b/`. */
+export function contextValue(kind: 'run' | 'checkpoint', can: Abilities): string {
+  const names = (Object.keys(can) as Ability[]).filter((name) => can[name]);
+  return [kind, ...(kind === 'run' ? names : names.filter((name) => name === 'evaluate'))].join(' ');
+}

@@ -1,0 +1,89 @@
+/** What stands above the blocks of an experiment config. Pure. */
+import { formatNumber } from '../../protocol/format';
+import { abilities } from '../abilities';
+import type { TrackedRun } from '../run-store';
+import { bestLoss, type Block } from '../scores';
+import type { BlockPlace } from './blocks';
+
+export interface Lens {
+  readonly offset: number;
+  readonly title: string;
+  readonly tooltip: string;
+  readonly command: string;
+  readonly arguments: readonly unknown[];
+}
+
+/** `runs` are those of the config file, newest first. Commands get the file, or the directory of the run they are for. */
+export function lenses(places: readonly BlockPlace[], configFile: string, runs: readonly TrackedRun[]): Lens[] {
+  return places.flatMap(({ block, offset }) =>
+    (block === 'pretrain' ? pretrainLenses(configFile, runs) : [evaluateLens(block, configFile, runs)]).map((lens) => ({
+      offset,
+      ...lens,
+    })),
+  );
+}
+
+type PlacelessLens = Omit<Lens, 'offset'>;
+
+function pretrainLenses(configFile: string, runs: readonly TrackedRun[]): PlacelessLens[] {
+  const newest = runs[0];
+  const can = newest && abilities(newest);
+  const live = newest?.alive && newest.run.job !== 'evaluate';
+  const forRun = (title: string, command: string, tooltip: string): PlacelessLens => ({
+    title,
+    command,
+    tooltip,
+    arguments: [newest!.directory],
+  });
+  return [
+    ...(live
+      ? []
+      : [
+          {
+            title: '$(play) Pretrain',
+            command: 'tessera.pretrain',
+            tooltip: 'Start a new run of this experiment',
+            arguments: [configFile],
+          },
+        ]),
+    ...(can?.pause ? [forRun('$(debug-pause) Pause', 'tessera.pause', 'Pause the run')] : []),
+    ...(can?.resume
+      ? [forRun('$(debug-restart) Resume', 'tessera.resume', 'Go on with the newest run from its last checkpoint')]
+      : []),
+    ...(live ? [forRun('$(debug-stop) Stop', 'tessera.stop', 'Write a checkpoint and end the run')] : []),
+    ...(newest
+      ? [
+          forRun('$(graph-line) Dashboard', 'tessera.openDashboard', 'Curves, reconstructions and the embedding map'),
+          { title: summary(runs), command: 'tessera.runs.focus', tooltip: 'Show the runs', arguments: [] },
+        ]
+      : []),
+  ];
+}
+
+/** "3 runs, best loss 0.031"; a live run's loss stands beside the block instead, where it may move. */
+function summary(runs: readonly TrackedRun[]): string {
+  const count = runs.length === 1 ? '1 run' : `${runs.length} runs`;
+  const losses = runs
+    .filter(({ alive }) => !alive)
+    .map(({ run }) => bestLoss(run))
+    .filter((loss) => loss !== undefined && Number.isFinite(loss));
+  return losses.length > 0 ? `${count}, best loss ${formatNumber(Math.min(...(losses as number[])))}` : count;
+}
+
+function evaluateLens(
+  block: Exclude<Block, 'pretrain'>,
+  configFile: string,
+  runs: readonly TrackedRun[],
+): PlacelessLens {
+  const [title, what] =
+    block === 'probe'
+      ? ['$(beaker) Probe', 'Judge the newest checkpoint by a linear classifier on the frozen encoder']
+      : ['$(mortar-board) Fine-tune', 'Train all weights of the newest checkpoint with labels'];
+  const ready = runs.some((tracked) => abilities(tracked).evaluate);
+  return {
+    title,
+    command: `tessera.${block}`,
+    tooltip: ready ? what : `${what}. There is none yet: pretrain first.`,
+    arguments: [configFile],
+  };
+}

@@ -1,0 +1,174 @@
+/** Which of the scores of an experiment's runs are worth a line, and how they read. Pure. */
+import {
+  formatDuration,
+  formatEvaluation,
+  formatGain,
+  formatMetric,
+  formatNumber,
+  formatPercent,
+  formatProgress,
+  formatScore,
+  formatStep,
+  metricName,
+} from '../protocol/format';
+import type { Evaluation, EvaluationKind } from '../protocol/events';
+import { latest, type Run, type ScoredCheckpoint } from '../protocol/run';
+import type { TrackedRun } from './run-store';
+
+export type Block = 'pretrain' | 'probe' | 'finetune';
+
+/** Text beside a block, and the table behind it (Markdown). */
+export interface ScoreLine {
+  readonly text: string;
+  readonly table: string;
+}
+
+export interface RunScore extends ScoredCheckpoint {
+  readonly runId: string;
+}
+
+/** The smallest training loss that was logged. */
+export function bestLoss(run: Run): number | undefined {
+  // Not Math.min(...values): a long run has more values than a call may have arguments.
+  return run.metrics['train/loss']?.values.reduce((best, value) => (value < best ? value : best), Infinity);
+}
+
+/** `runs` are those of one experiment, newest first. */
+export function scoreLine(block: Block, runs: readonly TrackedRun[]): ScoreLine | undefined {
+  return block === 'pretrain' ? pretrainLine(runs) : evaluationLine(block, runs);
+}
+
+function pretrainLine(runs: readonly TrackedRun[]): ScoreLine | undefined {
+  const newest = runs[0];
+  if (!newest) return undefined;
+  const knn = latest(newest.run, 'eval/knn_top1');
+  const text = [
+    ...(newest.liveStatus === 'running' ? [] : [newest.liveStatus]),
+    formatProgress(newest.run, newest.liveStatus === 'running'),
+    ...(knn === undefined ? [] : [`kNN ${formatMetric('eval/knn_top1', knn)}`]),
+  ].join(' · ');
+  return { text, table: runsTable(runs) };
+}
+
+const shown: Record<'probe' | 'finetune', readonly EvaluationKind[]> = {
+  probe: ['probe', 'knn'],
+  finetune: ['finetune'],
+};
+
+function evaluationLine(block: 'probe' | 'finetune', runs: readonly TrackedRun[]): ScoreLine | undefined {
+  const scores = scoresOf(runs, shown[block]);
+  const working = runs.find(
+    ({ run, alive }) => alive && run.evaluating && shown[block].includes(run.evaluating.kind),
+  )?.run;
+  const main = scores.filter(({ evaluation }) => evaluation.kind === block);
+  const newest = mostLabels(main);
+  if (!working && !newest) return undefined;
+
+  const parts: string[] = [];
+  if (working?.evaluating) parts.push(evaluatingText(working.evaluating));
+  if (newest) {
+    const { evaluation, step } = newest;
+    const { baseline } = evaluation;
+    parts.push(
+      `${shortName(evaluation)} ${formatPercent(evaluation.score.top1)} @ step ${formatStep(step)} (${formatGain(evaluation.gain)})`,
+      `${baseline.name} ${formatPercent(baseline.top1)}`,
+    );
+    const best = bestScore(main, evaluation);
+    if (best && best.evaluation.score.top1 > evaluation.score.top1) {
+      parts.push(`best ${formatPercent(best.evaluation.score.top1)} @ step ${formatStep(best.step)}`);
+    }
+  }
+  return { text: parts.join(' · '), table: scores.length > 0 ? scoresTable(scores) : 'No scores yet.' };
+}
+
+/** "linear probe of step 4,000, 40%: choosing the learning rate" */
+export function evaluatingText({ kind, step, done, message }: NonNullable<Run['evaluating']>): string {
+  return `${formatEvaluation({ kind, labels: 1 })} of step ${formatStep(step)}, ${formatPercent(done, 0)}${message ? `: ${message}` : ''}`;
+}
+
+function shortName(evaluation: Evaluation): string {
+  return formatEvaluation(evaluation).replace('linear probe', 'linear');
+}
+
+/** All scores of the kinds, newest first. */
+function scoresOf(runs: readonly TrackedRun[], kinds: readonly EvaluationKind[]): RunScore[] {
+  return runs
+    .flatMap(({ run }) => run.evaluations.map((score) => ({ ...score, runId: run.manifest.runId })))
+    .filter(({ evaluation }) => kinds.includes(evaluation.kind))
+    .sort((a, b) => b.time - a.time);
+}
+
+/** Of the rows that the newest evaluation gave, the one with the most labels: what a reader asks for first. */
+function mostLabels(scores: readonly RunScore[]): RunScore | undefined {
+  const newest = scores[0];
+  return scores
+    .filter(({ runId, step }) => runId === newest?.runId && step === newest.step)
+    .reduce<RunScore | undefined>(
+      (most, score) => (most && most.evaluation.labels >= score.evaluation.labels ? most : score),
+      undefined,
+    );
+}
+
+/** The best score under the same protocol: another share of labels is another question. */
+function bestScore(scores: readonly RunScore[], like: Evaluation): RunScore | undefined {
+  return scores
+    .filter(({ evaluation }) => evaluation.labels === like.labels)
+    .reduce<RunScore | undefined>(
+      (best, score) => (best && best.evaluation.score.top1 >= score.evaluation.score.top1 ? best : score),
+      undefined,
+    );
+}
+
+/** Rows of a table that a hover can hold. */
+const MAX_ROWS = 12;
+
+function runsTable(runs: readonly TrackedRun[]): string {
+  const rows = runs.slice(0, MAX_ROWS).map(({ run, liveStatus }) => {
+    const best = bestLoss(run);
+    const steps = `${formatStep(run.step)}/${formatStep(run.totalSteps)}`;
+    return [run.manifest.runId, liveStatus, steps, best === undefined ? '' : formatNumber(best)];
+  });
+  return table(['run', 'status', 'step', 'lowest loss'], rows, runs.length);
+}
+
+export function scoresTable(scores: readonly (ScoredCheckpoint & { runId?: string })[]): string {
+  const withRun = scores.some(({ runId }) => runId !== undefined);
+  const rows = scores
+    .slice(0, MAX_ROWS)
+    .map(({ runId, step, evaluation }) => [
+      ...(withRun ? [runId ?? ''] : []),
+      formatStep(step),
+      formatEvaluation(evaluation),
+      formatScore(evaluation.score),
+      `${evaluation.baseline.name} ${formatScore(evaluation.baseline)}`,
+      formatGain(evaluation.gain),
+    ]);
+  const header = [...(withRun ? ['run'] : []), 'step', 'protocol', 'top-1', 'baseline', 'gain'];
+  return table(header, rows, scores.length);
+}
+
+/** What a tooltip says of a run. */
+export function runTable({ run, liveStatus }: TrackedRun): string {
+  const rows: string[][] = [
+    ['status', run.reason ? `${liveStatus}: ${run.reason}` : liveStatus],
+    ['step', `${formatStep(run.step)} of ${formatStep(run.totalSteps)}`],
+  ];
+  for (const key of ['train/loss', 'train/lr', 'eval/knn_top1', 'perf/images_per_second', 'perf/memory_mb']) {
+    const value = latest(run, key);
+    if (value !== undefined) rows.push([metricName(key).title.toLowerCase(), formatMetric(key, value)]);
+  }
+  if (run.engine) rows.push(['engine', run.fallback ? `${run.engine} (${run.fallback})` : run.engine]);
+  if (run.startedAt !== undefined) rows.push(['time', formatDuration((run.updatedAt - run.startedAt) / 1000)]);
+  return table([run.manifest.runId, ''], rows, rows.length);
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[], total: number): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
+  const more = total > rows.length ? [``, `and ${total - rows.length} more`] : [];
+  return [line(header), `|${header.map(() => ' --- ').join('|')}|`, ...rows.map(line), ...more].join('\n');
+}
+
+/** Names come from files that anyone may have written; they must not become Markdown. */
+export function escapeCell(text: string): string {
+  return text.replace(/[\\`*_{}[\]()#+!|<>$~&-]/g, '\\$&').replace(/\s+/g, ' ');
+}

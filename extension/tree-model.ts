@@ -1,0 +1,189 @@
+/** The run explorer as data: experiments, their runs, their checkpoints. Pure. */
+import { basename } from 'node:path';
+import {
+  formatBytes,
+  formatEvaluation,
+  formatNumber,
+  formatPercent,
+  formatProgress,
+  formatStep,
+} from '../protocol/format';
+import type { LiveStatus } from '../protocol/messages';
+import type { ScoredCheckpoint } from '../protocol/run';
+import { abilities, contextValue } from './abilities';
+import type { RunStore, TrackedRun } from './run-store';
+import { bestLoss, escapeCell, evaluatingText, runTable, scoresTable } from './scores';
+
+export type Node =
+  | { readonly kind: 'experiment'; readonly configFile: string }
+  | { readonly kind: 'run'; readonly directory: string }
+  | { readonly kind: 'checkpoint'; readonly directory: string; readonly step: number }
+  | { readonly kind: 'broken'; readonly directory: string };
+
+export interface NodeLook {
+  readonly label: string;
+  readonly description: string;
+  /** A codicon and the theme colour that it takes. */
+  readonly icon: readonly [name: string, color?: string];
+  readonly contextValue: string;
+  readonly expandable: boolean;
+  /** For screen readers: what the icon says. */
+  readonly spoken: string;
+}
+
+export type StoreView = Pick<RunStore, 'experiments' | 'runs' | 'broken' | 'runsOf'>;
+
+export function nodeId(node: Node): string {
+  switch (node.kind) {
+    case 'experiment':
+      return `experiment:${node.configFile}`;
+    case 'checkpoint':
+      return `checkpoint:${node.directory}:${node.step}`;
+    default:
+      return `${node.kind}:${node.directory}`;
+  }
+}
+
+export function children(store: StoreView, node?: Node): Node[] {
+  switch (node?.kind) {
+    case undefined: {
+      // A run whose config file was deleted or renamed keeps its experiment.
+      const files = new Set([...store.experiments, ...[...store.runs.values()].map(({ configFile }) => configFile)]);
+      return [
+        ...[...files].sort().map((configFile): Node => ({ kind: 'experiment', configFile })),
+        ...[...store.broken.keys()].sort().map((directory): Node => ({ kind: 'broken', directory })),
+      ];
+    }
+    case 'experiment':
+      return store.runsOf(node.configFile).map(({ directory }): Node => ({ kind: 'run', directory }));
+    case 'run': {
+      const steps = store.runs.get(node.directory)?.run.checkpoints.map(({ step }) => step) ?? [];
+      return steps.sort((a, b) => b - a).map((step): Node => ({ kind: 'checkpoint', directory: node.directory, step }));
+    }
+    default:
+      return [];
+  }
+}
+
+export function parent(store: StoreView, node: Node): Node | undefined {
+  if (node.kind === 'checkpoint') return { kind: 'run', directory: node.directory };
+  if (node.kind !== 'run') return undefined;
+  const tracked = store.runs.get(node.directory);
+  return tracked && { kind: 'experiment', configFile: tracked.configFile };
+}
+
+/** Undefined for a node that is gone. */
+export function look(store: StoreView, node: Node): NodeLook | undefined {
+  if (node.kind === 'experiment') return experimentLook(store, node.configFile);
+  if (node.kind === 'broken') {
+    return {
+      label: basename(node.directory),
+      description: 'cannot be read',
+      icon: ['warning', 'list.warningForeground'],
+      contextValue: 'broken',
+      expandable: false,
+      spoken: `${basename(node.directory)}, a run that cannot be read`,
+    };
+  }
+  const tracked = store.runs.get(node.directory);
+  if (!tracked) return undefined;
+  return node.kind === 'run' ? runLook(tracked) : checkpointLook(tracked, node.step);
+}
+
+/** "mae-small" of "/photos/mae-small.tessera.jsonc". */
+export function experimentName(configFile: string): string {
+  return basename(configFile).replace(/\.tessera\.jsonc$/, '');
+}
+
+function experimentLook(store: StoreView, configFile: string): NodeLook {
+  const runs = store.runsOf(configFile);
+  const exists = store.experiments.has(configFile);
+  const live = runs.filter(({ alive }) => alive).length;
+  const losses = runs.map(({ run }) => bestLoss(run)).filter((loss) => loss !== undefined);
+  const description = [
+    ...(exists ? [] : ['config file is gone']),
+    runs.length === 0 ? 'no runs yet' : runs.length === 1 ? '1 run' : `${runs.length} runs`,
+    ...(losses.length > 0 ? [`best loss ${formatNumber(losses.reduce((a, b) => (a < b ? a : b)))}`] : []),
+  ].join(' · ');
+  const label = experimentName(configFile);
+  return {
+    label,
+    description,
+    icon: [exists ? 'beaker' : 'beaker-stop'],
+    contextValue: exists ? 'experiment exists' : 'experiment',
+    expandable: runs.length > 0,
+    spoken: `Experiment ${label}, ${description}${live > 0 ? `, ${live} at work` : ''}`,
+  };
+}
+
+const statusIcons: Record<LiveStatus, readonly [string, string?]> = {
+  running: ['loading~spin', 'charts.blue'],
+  paused: ['debug-pause', 'charts.yellow'],
+  finished: ['pass', 'testing.iconPassed'],
+  failed: ['error', 'testing.iconFailed'],
+  stopped: ['debug-stop'],
+  interrupted: ['debug-disconnect', 'list.warningForeground'],
+  crashed: ['zap', 'list.warningForeground'],
+};
+
+export function statusIcon({ run, alive, liveStatus }: TrackedRun): readonly [string, string?] {
+  return alive && run.evaluating ? statusIcons.running : statusIcons[liveStatus];
+}
+
+function runLook(tracked: TrackedRun): NodeLook {
+  const { run, alive, liveStatus } = tracked;
+  const description = [
+    ...(liveStatus === 'running' || liveStatus === 'finished' ? [] : [liveStatus]),
+    alive && run.evaluating ? evaluatingText(run.evaluating) : formatProgress(run, liveStatus === 'running'),
+  ].join(' · ');
+  return {
+    label: run.manifest.runId,
+    description,
+    icon: statusIcon(tracked),
+    contextValue: contextValue('run', abilities(tracked)),
+    expandable: run.checkpoints.length > 0,
+    spoken: `Run ${run.manifest.runId}, ${liveStatus}, ${description}`,
+  };
+}
+
+function scoresOfCheckpoint({ run }: TrackedRun, step: number): ScoredCheckpoint[] {
+  return run.evaluations.filter((score) => score.step === step);
+}
+
+function checkpointLook(tracked: TrackedRun, step: number): NodeLook | undefined {
+  const checkpoint = tracked.run.checkpoints.find((c) => c.step === step);
+  if (!checkpoint) return undefined;
+  const scores = scoresOfCheckpoint(tracked, step);
+  const { evaluating } = tracked.run;
+  const busy = tracked.alive && evaluating?.step === step;
+  const description = busy
+    ? evaluatingText(evaluating)
+    : scores.length > 0
+      ? scores
+          .slice(-4)
+          .map(({ evaluation }) => `${formatEvaluation(evaluation)} ${formatPercent(evaluation.score.top1)}`)
+          .join(' · ')
+      : formatBytes(checkpoint.bytes);
+  return {
+    label: `step ${formatStep(step)}`,
+    description,
+    icon: busy ? statusIcons.running : [scores.length > 0 ? 'verified' : 'save'],
+    contextValue: contextValue('checkpoint', abilities(tracked)),
+    expandable: false,
+    spoken: `Checkpoint of step ${formatStep(step)}, ${description}`,
+  };
+}
+
+/** Markdown; made only when asked for. */
+export function tooltip(store: StoreView, node: Node): string | undefined {
+  if (node.kind === 'experiment') return escapeCell(node.configFile);
+  if (node.kind === 'broken') return escapeCell(store.broken.get(node.directory) ?? node.directory);
+  const tracked = store.runs.get(node.directory);
+  if (!tracked) return undefined;
+  if (node.kind === 'run') {
+    const scores = [...tracked.run.evaluations].reverse();
+    return [runTable(tracked), ...(scores.length > 0 ? [scoresTable(scores)] : [])].join('\n\n');
+  }
+  const scores = scoresOfCheckpoint(tracked, node.step);
+  return scores.length > 0 ? scoresTable(scores) : 'Not judged yet: probe or fine-tune it from its context menu.';
+}
