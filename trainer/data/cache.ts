@@ -1,0 +1,174 @@
+/**
+ * Decoded images on disk: decoded once, then read from there by every thread. The file is the store, the system's
+ * page cache keeps what fits in memory, so a set of any size needs no memory of ours; the limit is the disk.
+ *
+ * One folder per set, named by the key, with `pixels.bin` (8-bit RGB, one image after another) and `index.json`. The
+ * key hashes what decides the pixels: every origin (for a file its path, size, modification and change time; no tool
+ * sets the change time, so an edited or replaced file always gives another key), the stored size and this format's
+ * version. A folder is built under a temporary name and renamed when complete; both files carry a checksum that
+ * is verified on opening, and a folder that fails it is built anew.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataError, reasonOf } from './errors';
+import type { Item } from './item';
+import type { Pool } from './pool';
+import { releaseFile, type Decoded } from './tasks';
+
+/** Raise it when the same origin would give other pixels. */
+const formatVersion = 1;
+const chunk = 64;
+const unusedDays = 30;
+
+export interface Store {
+  /** Of `pixels.bin`. */
+  readonly file: string;
+  /** One entry per item, in order. */
+  readonly images: readonly Decoded[];
+}
+
+export interface StoreOptions {
+  readonly items: readonly Item[];
+  /** Images are kept with a shorter side of at most this, px. */
+  readonly side: number;
+  readonly folder: string;
+  /** Started only when something must be decoded. */
+  readonly pool: () => Pool;
+  /** Called while decoding with what could not be read so far; throws to give up early. */
+  readonly check: (bad: readonly { readonly file: string; readonly reason: string }[]) => void;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** The decoded images, from the cache if they are there and intact. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { items, side, folder, signal } = options;
+  const key = cacheKey(items, side);
+  const home = join(folder, key);
+  const known = await readStore(home);
+  if (known) {
+    options.check(badOf(items, known.images));
+    return known;
+  }
+  let temporary: string | undefined;
+  try {
+    await mkdir(folder, { recursive: true });
+    await removeUnused(folder);
+    temporary = await mkdtemp(join(folder, `.${key}-`));
+    await build(temporary, options);
+    releaseFile(join(home, 'pixels.bin'));
+    await rm(home, { recursive: true, force: true });
+    await rename(temporary, home).catch(async (error: unknown) => {
+      // Another process built the same set meanwhile: its folder is as good.
+      if (!(await readStore(home))) throw error;
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof DataError || !(error as NodeJS.ErrnoException).code) throw error;
+    throw new DataError(
+      `cannot keep the decoded images in ${folder}: ${reasonOf(error)}. Make room there, or make it writable`,
+    );
+  } finally {
+    if (temporary) await rm(temporary, { recursive: true, force: true });
+  }
+  const built = await readStore(home);
+  if (!built) throw new DataError(`the decoded images in ${home} are damaged right after they were written`);
+  return built;
+}
+
+export function badOf(items: readonly Item[], images: readonly Decoded[]): { file: string; reason: string }[] {
+  return images.flatMap((image, i) => ('reason' in image ? [{ file: items[i]!.id, reason: image.reason }] : []));
+}
+
+function cacheKey(items: readonly Item[], side: number): string {
+  const hash = createHash('sha256').update(JSON.stringify([formatVersion, side]));
+  for (const { origin } of items) hash.update(JSON.stringify(origin));
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function build(folder: string, options: StoreOptions): Promise<void> {
+  const { items, side, pool: start, check, onProgress, signal } = options;
+  const pool = start();
+  const file = await open(join(folder, 'pixels.bin'), 'wx');
+  const hash = createHash('sha256');
+  const images: Decoded[] = [];
+  const bad: { file: string; reason: string }[] = [];
+  let bytes = 0;
+  try {
+    // A window of chunks is under way at once; their results are written in order.
+    const ahead = Math.max(1, pool.threads) * 2;
+    const pending: ReturnType<typeof decodeChunk>[] = [];
+    const decodeChunk = (from: number) => {
+      const result = pool.run({ kind: 'decode', origins: items.slice(from, from + chunk).map((i) => i.origin), side });
+      result.catch(() => undefined); // awaited below, unless an earlier one fails first
+      return result;
+    };
+    let next = 0;
+    while (images.length < items.length) {
+      signal?.throwIfAborted();
+      for (; pending.length < ahead && next < items.length; next += chunk) pending.push(decodeChunk(next));
+      const result = await pending.shift()!;
+      hash.update(result.pixels);
+      await file.writeFile(result.pixels);
+      bytes += result.pixels.length;
+      for (const image of result.images) {
+        if ('reason' in image) bad.push({ file: items[images.length]!.id, reason: image.reason });
+        images.push(image);
+      }
+      check(bad);
+      onProgress?.(images.length, items.length);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  const body = JSON.stringify({ bytes, checksum: hash.digest('hex'), images });
+  const index = await open(join(folder, 'index.json'), 'wx');
+  try {
+    await index.writeFile(`${sha256(body)}\n${body}`);
+    await index.sync();
+  } finally {
+    await index.close();
+  }
+}
+
+/** The store in `home`, or undefined when there is none or it is not what was written. */
+async function readStore(home: string): Promise<Store | undefined> {
+  const file = join(home, 'pixels.bin');
+  try {
+    const [checksum, body = ''] = split(await readFile(join(home, 'index.json'), 'utf8'));
+    if (checksum !== sha256(body)) return undefined;
+    const index = JSON.parse(body) as { bytes: number; checksum: string; images: Decoded[] };
+    if ((await stat(file)).size !== index.bytes) return undefined;
+    const hash = createHash('sha256');
+    for await (const part of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(part as Buffer);
+    if (hash.digest('hex') !== index.checksum) return undefined;
+    const now = new Date();
+    await utimes(home, now, now).catch(() => undefined); // a read-only cache is still a cache
+    return { file, images: index.images };
+  } catch {
+    return undefined;
+  }
+}
+
+function split(text: string): [string, string] {
+  const end = text.indexOf('\n');
+  return [text.slice(0, end), text.slice(end + 1)];
+}
+
+/** Sets that nobody opened for a month, and what killed processes left behind. */
+async function removeUnused(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!/^\.?[0-9a-f]{32}(-|$)/.test(name)) continue;
+    const days = name.startsWith('.') ? 1 : unusedDays;
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > days * 86_400_000) await rm(path, { recursive: true, force: true });
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

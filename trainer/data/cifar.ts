@@ -1,0 +1,113 @@
+/**
+ * The CIFAR-10 and CIFAR-100 binary files (Krizhevsky 2009): records of one or two label bytes and 3,072 pixel
+ * bytes, three 32x32 planes.
+ */
+import { open, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DataError, reasonOf } from './errors';
+import type { Item, Listing } from './item';
+
+interface Layout {
+  readonly name: string;
+  readonly folder: string;
+  readonly train: RegExp;
+  readonly test: string;
+  /** Label bytes before the pixels; the last one is the class. */
+  readonly labelBytes: number;
+  readonly classes: number;
+  readonly namesFile: string;
+}
+
+const pixelBytes = 3072;
+const layouts: readonly Layout[] = [
+  {
+    name: 'CIFAR-10',
+    folder: 'cifar-10-batches-bin',
+    train: /^data_batch_\d+\.bin$/,
+    test: 'test_batch.bin',
+    labelBytes: 1,
+    classes: 10,
+    namesFile: 'batches.meta.txt',
+  },
+  {
+    name: 'CIFAR-100',
+    folder: 'cifar-100-binary',
+    train: /^train\.bin$/,
+    test: 'test.bin',
+    labelBytes: 2,
+    classes: 100,
+    namesFile: 'fine_label_names.txt',
+  },
+];
+
+/** The listing when `source`, or the folder its archive unpacks to inside it, has CIFAR files; else undefined. */
+export async function listCifar(source: string, field: string): Promise<Listing | undefined> {
+  for (const layout of layouts) {
+    for (const folder of [source, join(source, layout.folder)]) {
+      const names = await readdir(folder).catch(() => []);
+      const train = names.filter((name) => layout.train.test(name)).sort();
+      if (train.length > 0) return listFiles(folder, train, names, layout, field);
+    }
+  }
+  return undefined;
+}
+
+async function listFiles(
+  folder: string,
+  train: readonly string[],
+  names: readonly string[],
+  layout: Layout,
+  field: string,
+): Promise<Listing> {
+  const records = async (file: string) => listRecords(folder, file, layout, field);
+  const classes = names.includes(layout.namesFile)
+    ? (await readFile(join(folder, layout.namesFile), 'utf8')).split(/\r?\n/).filter((line) => line !== '')
+    : Array.from({ length: layout.classes }, (_, i) => String(i));
+  if (classes.length !== layout.classes) {
+    throw new DataError(
+      `${field}: ${join(folder, layout.namesFile)} names ${classes.length} classes, ${layout.name} has ${layout.classes}. Unpack the archive again`,
+    );
+  }
+  return {
+    train: (await Promise.all(train.map(records))).flat(),
+    ...(names.includes(layout.test) ? { test: await records(layout.test) } : {}),
+    classes,
+    notes: [`${layout.name} binary files in ${folder}`],
+  };
+}
+
+async function listRecords(folder: string, file: string, layout: Layout, field: string): Promise<Item[]> {
+  const path = join(folder, file);
+  const recordBytes = layout.labelBytes + pixelBytes;
+  try {
+    const handle = await open(path, 'r');
+    try {
+      const { size, mtimeMs, ctimeMs } = await handle.stat();
+      if (size === 0 || size % recordBytes !== 0) {
+        throw new DataError(
+          `${field}: ${path} has ${size.toLocaleString('en-US')} bytes, not a whole number of ${recordBytes}-byte ${layout.name} records: it was cut short, or is another format. Download or unpack it again`,
+        );
+      }
+      const items: Item[] = [];
+      const label = new Uint8Array(1);
+      for (let start = 0; start < size; start += recordBytes) {
+        await handle.read(label, 0, 1, start + layout.labelBytes - 1);
+        const value = label[0]!;
+        const number = start / recordBytes;
+        if (value >= layout.classes) {
+          throw new DataError(
+            `${field}: record ${number} of ${path} has label ${value}, ${layout.name} has ${layout.classes} classes. Download or unpack it again`,
+          );
+        }
+        const offset = start + layout.labelBytes;
+        const origin = { kind: 'cifar', path, offset, modified: mtimeMs, changed: ctimeMs } as const;
+        items.push({ id: `${file}#${number}`, label: value, origin });
+      }
+      return items;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw error instanceof DataError ? error : new DataError(`${field}: cannot read ${path}: ${reasonOf(error)}`);
+  }
+}

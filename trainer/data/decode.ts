@@ -1,0 +1,114 @@
+/** One image, whatever its file looks like, as 8-bit sRGB pixels. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { Metadata, SharpOptions } from 'sharp';
+import { DataError, reasonOf } from './errors';
+import type { Origin } from './item';
+import { drawShape } from './shapes';
+
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** [height, width, 3], row-major. */
+  readonly pixels: Uint8Array;
+}
+
+/** Larger images are refused: decoding one would take over 300 MB in every thread. */
+export const maxPixels = 100_000_000;
+const maxFileBytes = 512 * 1024 * 1024;
+const formats: readonly (string | undefined)[] = ['jpeg', 'png', 'webp', 'gif', 'tiff'];
+/** What shows through transparent pixels. */
+export const backdrop = '#ffffff';
+
+/**
+ * The pixels of `origin`. Photos are kept with their aspect ratio and a shorter side of at most `side` px
+ * (never enlarged). Throws an Error that says in a few words why the file cannot be read.
+ */
+export async function decode(origin: Origin, side: number): Promise<Picture> {
+  switch (origin.kind) {
+    case 'shape':
+      return { width: side, height: side, pixels: drawShape(origin.index, side) };
+    case 'cifar':
+      return cifarRecord(origin.path, origin.offset);
+    case 'file':
+      return decodeFile(origin.path, side);
+  }
+}
+
+async function decodeFile(path: string | Uint8Array, side: number): Promise<Picture> {
+  const { default: sharp } = await import('sharp');
+  const bytes = await contents(path);
+  // The container's own limit is off because ours, checked first on the header alone, can say what is wrong.
+  const options: SharpOptions = { failOn: 'error', limitInputPixels: false, sequentialRead: true, autoOrient: true };
+  let header: Metadata;
+  try {
+    header = await sharp(bytes, options).metadata();
+  } catch {
+    throw new DataError('not a JPEG, PNG, WebP, GIF or TIFF image');
+  }
+  if (!formats.includes(header.format)) throw new DataError(`${header.format} images are not read`);
+  const { width, height } = header;
+  if (width * height > maxPixels) {
+    throw new DataError(`${width} x ${height} px is over the limit of ${maxPixels / 1e6} megapixels; shrink it`);
+  }
+  try {
+    const image = sharp(bytes, options);
+    if (header.hasAlpha) image.flatten({ background: backdrop });
+    if (Math.min(width, height) > side) image.resize(side, side, { fit: 'outside' });
+    const { data, info } = await image
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, pixels: rgb(data, info.channels) };
+  } catch (error) {
+    throw new DataError(`damaged or truncated (${firstLine(error)})`);
+  }
+}
+
+async function contents(path: string | Uint8Array): Promise<Buffer> {
+  try {
+    const file = await open(typeof path === 'string' ? path : Buffer.from(path), 'r');
+    try {
+      const { size } = await file.stat();
+      if (size === 0) throw new DataError('the file is empty');
+      if (size > maxFileBytes) throw new DataError(`the file is over ${maxFileBytes / 1024 / 1024} MB`);
+      return await file.readFile();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw error instanceof DataError ? error : new DataError(reasonOf(error));
+  }
+}
+
+/** Grey images come out of libvips with one channel. */
+function rgb(data: Uint8Array, channels: number): Uint8Array {
+  if (channels === 3) return data;
+  const out = new Uint8Array((data.length / channels) * 3);
+  for (let i = 0, o = 0; i < data.length; i += channels, o += 3) {
+    out[o] = out[o + 1] = out[o + 2] = data[i]!;
+  }
+  return out;
+}
+
+function cifarRecord(path: string, offset: number): Picture {
+  const planes = new Uint8Array(3072);
+  const file = openSync(path, 'r');
+  try {
+    if (readSync(file, planes, 0, planes.length, offset) !== planes.length)
+      throw new DataError('the file was cut short');
+  } finally {
+    closeSync(file);
+  }
+  const pixels = new Uint8Array(3072);
+  for (let i = 0, o = 0; i < 1024; i++, o += 3) {
+    pixels[o] = planes[i]!;
+    pixels[o + 1] = planes[i + 1024]!;
+    pixels[o + 2] = planes[i + 2048]!;
+  }
+  return { width: 32, height: 32, pixels };
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n', 1)[0]!;
+}

@@ -1,0 +1,211 @@
+/** From what the config says of the data to sets of images that are ready to load. */
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { random } from '../random/random';
+import { badOf, openStore } from './cache';
+import { listCifar } from './cifar';
+import { DataError, plural } from './errors';
+import { listFolder } from './folder';
+import type { Item, Listing } from './item';
+import { createPool, type Pool } from './pool';
+import { imageSet, type ImageSet, type Statistics } from './set';
+import { shapeClasses, shapeLabel, shapeSizes, shapesVersion } from './shapes';
+import { releaseFile } from './tasks';
+
+export interface DataOptions {
+  /** A folder, relative to `baseFolder`, or `builtin:shapes`. */
+  readonly source: string;
+  readonly testSource?: string;
+  readonly imageSize: number;
+  /** At most this many images of each set, a seeded choice. */
+  readonly train?: number;
+  readonly test?: number;
+  /** Share of a set's files that may be unreadable. */
+  readonly maxBadFiles: number;
+  readonly seed: number;
+  readonly baseFolder: string;
+  /** Where decoded images are kept between runs. */
+  readonly cacheFolder: string;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+  /** Threads that decode; 0 decodes in the calling thread. All cores, at most 8, by default. */
+  readonly threads?: number;
+  /** The bundled worker.ts; beside this bundle by default. */
+  readonly workerFile?: string | URL;
+}
+
+export interface Progress {
+  readonly message: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface Data extends Statistics {
+  readonly train: ImageSet;
+  /** Absent when there are too few images to hold any out. */
+  readonly test?: ImageSet;
+  /** Absent for data without labels. */
+  readonly classes?: readonly string[];
+  /** Files that could not be read, and why. */
+  readonly skipped: readonly { readonly file: string; readonly reason: string }[];
+  /** How the source was understood, for people: what was held out, what was left out. */
+  readonly notes: readonly string[];
+  dispose(): void;
+}
+
+/** Photos are kept this much larger than `imageSize`, so that a crop of them is still made of real pixels. */
+const detail = 1.5;
+const heldOutShare = 0.2;
+const shapeCounts = { train: 10_000, test: 2_000 } as const;
+/** Test shapes are far from any training shape: no config reaches this index. */
+const firstTestShape = 1_000_000_000;
+
+/**
+ * Opens the data of an experiment. Throws a DataError whose message names the file, the config field and the fix
+ * when something is wrong with the images, or the signal's reason when aborted.
+ */
+export async function openData(options: DataOptions): Promise<Data> {
+  const { seed, imageSize, signal } = options;
+  const listing = holdOut(await list(options), seed);
+  const { classes, notes } = listing;
+  const trainItems = choose(listing.train, options.train, seed, 'train');
+  const testItems = choose(listing.test ?? [], options.test, seed, 'test');
+  if (trainItems.length === 0) throw new DataError(`data.source: no training images in ${options.source}`);
+  if (classes && classes.length > trainItems.length) {
+    const field = options.train === undefined ? 'data.source' : 'data.train';
+    throw new DataError(
+      `${field}: ${plural(trainItems.length, 'training image')} for ${classes.length} classes. Give at least one image of each, or point data.source at a folder without class subfolders`,
+    );
+  }
+
+  const side = options.source === shapesSource ? imageSize : Math.ceil(imageSize * detail);
+  const pools: Pool[] = [];
+  const threads = options.threads ?? Math.min(8, availableParallelism());
+  const pool = () => {
+    if (pools.length === 0) pools.push(createPool({ threads, workerFile: options.workerFile }));
+    return pools[0]!;
+  };
+  const read = async (items: readonly Item[], name: string) => {
+    const check = (bad: readonly Bad[]) => refuse(bad, items.length, options);
+    const onProgress = (done: number, total: number) =>
+      options.onProgress?.({ message: `Decoding ${name} images`, done, total });
+    const store = await openStore({ items, side, folder: options.cacheFolder, pool, check, onProgress, signal });
+    const { set, statistics } = imageSet(items, store, imageSize, options.workerFile);
+    return { set, statistics, bad: badOf(items, store.images) };
+  };
+  try {
+    const train = await read(trainItems, 'training');
+    const test = testItems.length === 0 ? undefined : await read(testItems, 'test');
+    return {
+      train: train.set,
+      ...(test ? { test: test.set } : {}),
+      ...(classes ? { classes } : {}),
+      ...train.statistics,
+      skipped: [...train.bad, ...(test?.bad ?? [])],
+      notes,
+      dispose() {
+        releaseFile(train.set.file);
+        if (test) releaseFile(test.set.file);
+      },
+    };
+  } finally {
+    for (const started of pools) await started.dispose();
+  }
+}
+
+const shapesSource = 'builtin:shapes';
+
+async function list(options: DataOptions): Promise<Listing> {
+  const { source, testSource, signal } = options;
+  if (source === shapesSource) return listShapes(options);
+  const listing = await listPath(source, 'data.source', options.baseFolder, signal);
+  if (testSource === undefined) return listing;
+  if (testSource === shapesSource) throw new DataError(`data.testSource: ${shapesSource} has its own test images`);
+  const other = await listPath(testSource, 'data.testSource', options.baseFolder, signal);
+  return { ...listing, test: matched(other.test ?? other.train, other.classes, listing.classes, testSource) };
+}
+
+async function listPath(source: string, field: string, base: string, signal?: AbortSignal): Promise<Listing> {
+  if (source.startsWith('builtin:')) throw new DataError(`${field}: there is no ${source}, only ${shapesSource}`);
+  const folder = resolve(base, source);
+  return (await listCifar(folder, field)) ?? (await listFolder(folder, field, signal));
+}
+
+/** Test items with the training set's label numbers. */
+function matched(
+  items: readonly Item[],
+  from: readonly string[] | undefined,
+  to: readonly string[] | undefined,
+  source: string,
+): readonly Item[] {
+  if (to === undefined) return items.map(({ id, origin }) => ({ id, origin }));
+  if (from === undefined) throw new DataError(`data.testSource: ${source} has no class folders, data.source has`);
+  const numbers = from.map((name) => to.indexOf(name));
+  const unknown = from.find((_, i) => numbers[i]! < 0);
+  if (unknown !== undefined) {
+    throw new DataError(`data.testSource: class ${unknown} of ${source} is not among the training classes`);
+  }
+  return items.map((item) => ({ ...item, label: numbers[item.label!]! }));
+}
+
+function listShapes({ imageSize, train = shapeCounts.train, test = shapeCounts.test }: DataOptions): Listing {
+  const { min, max } = shapeSizes;
+  if (imageSize < min || imageSize > max) {
+    throw new DataError(`data.imageSize: ${shapesSource} draws images of ${min} to ${max} px, not ${imageSize}`);
+  }
+  const items = (count: number, first: number) =>
+    Array.from({ length: count }, (_, i): Item => {
+      const index = first + i;
+      return {
+        id: `shape ${index}`,
+        label: shapeLabel(index),
+        origin: { kind: 'shape', index, version: shapesVersion },
+      };
+    });
+  return { train: items(train, 0), test: items(test, firstTestShape), classes: shapeClasses, notes: [] };
+}
+
+/** Without test images, a seeded fifth of each class is held out; with fewer than five of a class, none of it. */
+function holdOut(listing: Listing, seed: number): Listing {
+  if (listing.test) return listing;
+  const byClass = new Map<number | undefined, Item[]>();
+  for (const item of listing.train) {
+    const members = byClass.get(item.label) ?? [];
+    byClass.set(item.label, members);
+    members.push(item);
+  }
+  const held = new Set<Item>();
+  for (const [label, members] of byClass) {
+    const order = random(seed, 'held out', label ?? 'all').permutation(members.length);
+    for (const i of order.subarray(0, Math.floor(members.length * heldOutShare))) held.add(members[i]!);
+  }
+  if (held.size === 0) return listing;
+  const note = `no test images given: ${plural(held.size, 'image')} of ${listing.train.length.toLocaleString('en-US')} held out of training as test images (a fifth of each class, by seed)`;
+  return {
+    ...listing,
+    train: listing.train.filter((item) => !held.has(item)),
+    test: [...held],
+    notes: [...listing.notes, note],
+  };
+}
+
+function choose(items: readonly Item[], limit: number | undefined, seed: number, name: string): readonly Item[] {
+  if (limit === undefined || limit >= items.length) return items;
+  const chosen = random(seed, 'choose', name).permutation(items.length).subarray(0, limit).sort();
+  return Array.from(chosen, (i) => items[i]!);
+}
+
+interface Bad {
+  readonly file: string;
+  readonly reason: string;
+}
+
+/** Throws when more files are bad than the config lets pass. */
+function refuse(bad: readonly Bad[], total: number, { maxBadFiles, source }: DataOptions): void {
+  if (bad.length === 0 || (bad.length <= maxBadFiles * total && bad.length < total)) return;
+  const shown = bad.slice(0, 5).map(({ file, reason }) => `\n  ${file}: ${reason}`);
+  const more = bad.length > 5 ? `\n  and ${bad.length - 5} more` : '';
+  throw new DataError(
+    `data.source: at least ${bad.length} of ${plural(total, 'image file')} in ${source} cannot be read, more than data.maxBadFiles (${maxBadFiles}) lets pass:${shown.join('')}${more}\nRepair or remove them, or raise data.maxBadFiles`,
+  );
+}
