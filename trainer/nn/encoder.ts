@@ -1,4 +1,4 @@
-import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { HostTensors, Tensors } from '../engine/types';
 
 /**
@@ -12,7 +12,10 @@ export interface Encoder {
   init(seed: number): HostTensors;
   /** images [B, H, W, C], normalised -> embedding [B, width] (mean of patch tokens after the final norm). */
   embed(params: Tensors, images: Tensor4D): Tensor2D;
-  /** For layer-wise learning-rate decay: 0 at the input, `layers - 1` at the last block. */
+  /**
+   * For layer-wise learning-rate decay: 0 at the input, `layers - 1` at the last block, `layers` for what
+   * comes after it, as for the head that is put on top.
+   */
   layerOf(parameter: string): number;
   readonly layers: number;
 }
@@ -24,8 +27,7 @@ export interface PatchEncoder extends Encoder {
   readonly patches: number;
   /**
    * Encodes the patches that `keep` names and nothing else.
-   * images [B, H, W, C]; keep [B * K] int32, indices into the B * patches rows; inverse [B * patches]
-   * int32, where each row went or B * K if it was dropped -> tokens [B, K, width].
+   * images [B, H, W, C], keep [B, K] int32, each in 0 .. patches - 1 -> tokens [B, K, width], in the order of `keep`.
    */
-  encodeVisible(params: Tensors, images: Tensor4D, keep: Tensor1D, inverse: Tensor1D): Tensor3D;
+  encodeVisible(params: Tensors, images: Tensor4D, keep: Tensor2D): Tensor3D;
 }

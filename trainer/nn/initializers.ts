@@ -1,0 +1,28 @@
+/** Fresh parameters: every value is a pure function of the seed and the parameter's name. */
+import type { HostTensor } from '../engine/types';
+import { random } from '../random/random';
+
+/**
+ * Uniform in ±sqrt(6 / (fan in + fan out)) for a kernel [in, out] (Glorot and Bengio 2010), as MAE
+ * initialises every linear layer.
+ */
+export function xavierUniform(shape: readonly [fanIn: number, fanOut: number], seed: number, name: string): HostTensor {
+  const limit = Math.sqrt(6 / (shape[0] + shape[1]));
+  const draws = random(seed, 'init', name);
+  return filled(shape, () => (2 * draws.uniform() - 1) * limit);
+}
+
+/** Normal with mean 0 and the given standard deviation. */
+export function normal(shape: readonly number[], std: number, seed: number, name: string): HostTensor {
+  const draws = random(seed, 'init', name);
+  return filled(shape, () => draws.normal() * std);
+}
+
+export function constant(shape: readonly number[], value: number): HostTensor {
+  return filled(shape, () => value);
+}
+
+function filled(shape: readonly number[], next: () => number): HostTensor {
+  const size = shape.reduce((product, side) => product * side, 1);
+  return { shape, dtype: 'float32', data: Float32Array.from({ length: size }, next) };
+}

@@ -1,0 +1,73 @@
+/**
+ * Vision Transformer (Dosovitskiy et al. 2020) without a class token: the embedding of an image is
+ * the mean of its patch tokens, with which MAE "works similarly well" (He et al. 2021, section 3).
+ *
+ * Parameters: `encoder.patch.{kernel,bias}`, for each block i `encoder.blocks.<i>.norm1.{scale,shift}`,
+ * `.attention.{qkv,out}.{kernel,bias}`, `.norm2.{scale,shift}`, `.mlp.{up,down}.{kernel,bias}`, and
+ * `encoder.norm.{scale,shift}`. Kernels are [in, out]. Positions are fixed, so they are no parameters.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { PatchEncoder } from './encoder';
+import { dense, initDense } from './layers';
+import { patchify, patchRows } from './patches';
+import { sinCosPositions } from './positions';
+import { initTransformer, transformer } from './transformer';
+import type { TransformerConfig } from './transformer';
+
+export interface VitConfig extends TransformerConfig {
+  /** Height and width of an image in pixels. */
+  readonly imageSize: number;
+  /** Side of a patch in pixels; must divide `imageSize`. */
+  readonly patchSize: number;
+}
+
+/** Colour images only: every source gives three channels. */
+const CHANNELS = 3;
+
+export function createVit(config: VitConfig): PatchEncoder {
+  const { imageSize, patchSize, width, depth } = config;
+  if (imageSize % patchSize !== 0) {
+    throw new Error(`a patch size of ${patchSize} does not divide an image size of ${imageSize}`);
+  }
+  const side = imageSize / patchSize;
+  const patches = side * side;
+  const patchValues = patchSize * patchSize * CHANNELS;
+  const positions = sinCosPositions(side, width);
+  const positionTable = () => tf.tensor2d(positions, [patches, width]); // [N, D]
+
+  return {
+    width,
+    patchSize,
+    patches,
+    // The input, then the blocks; what comes after the last block counts with the head.
+    layers: depth + 1,
+
+    init: (seed) => ({
+      ...initDense('encoder.patch', patchValues, width, seed),
+      ...initTransformer('encoder', config, seed),
+    }),
+
+    embed(params, images) {
+      const tokens = dense(params, 'encoder.patch', patchify(images, patchSize)); // [B, N, D]
+      const encoded = transformer(params, 'encoder', config, tf.add(tokens, positionTable()));
+      return tf.mean(encoded, 1) as Tensor2D; // [B, D]
+    },
+
+    encodeVisible(params, images, keep) {
+      const [batch, kept] = keep.shape;
+      // Picked before the projection: nothing is ever computed from what is hidden.
+      const rows = tf.reshape(patchify(images, patchSize), [batch * patches, patchValues]); // [B*N, p*p*C]
+      const visible = dense(params, 'encoder.patch', tf.gather(rows, patchRows(keep, patches))); // [B*K, D]
+      const where = tf.gather(positionTable(), tf.reshape(keep, [batch * kept])); // [B*K, D]
+      const tokens = tf.reshape(tf.add(visible, where), [batch, kept, width]) as Tensor3D; // [B, K, D]
+      return transformer(params, 'encoder', config, tokens);
+    },
+
+    layerOf(parameter) {
+      if (parameter.startsWith('encoder.patch.')) return 0;
+      const block = /^encoder\.blocks\.(\d+)\./.exec(parameter);
+      return block ? Number(block[1]) + 1 : depth + 1;
+    },
+  };
+}
