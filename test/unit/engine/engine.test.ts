@@ -1,0 +1,55 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../../trainer/engine/index';
+import { gelu, layerNorm, valueAndGrads } from '../../../trainer/engine/ops';
+import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
+
+const spec: ProgramSpec = {
+  state: {
+    w: { shape: [3, 2], dtype: 'float32' },
+    scale: { shape: [3], dtype: 'float32' },
+    shift: { shape: [3], dtype: 'float32' },
+  },
+  inputs: { x: { shape: [2, 4, 3], dtype: 'float32' }, lr: { shape: [], dtype: 'float32' } },
+};
+const values = {
+  w: { data: Float32Array.of(0.1, -0.2, 0.3, 0.4, -0.5, 0.6), ...spec.state.w! },
+  scale: { data: Float32Array.of(1, 2, 3), ...spec.state.scale! },
+  shift: { data: Float32Array.of(0, 0.5, 1), ...spec.state.shift! },
+};
+const descent: Step = (state, { x, lr }) => {
+  const { value, grads } = valueAndGrads(({ w, scale, shift }) => {
+    const normed = layerNorm(x!, scale as tf.Tensor1D, shift as tf.Tensor1D, 1e-5);
+    return tf.mean(tf.square(gelu(tf.matMul(normed, w!)))) as tf.Scalar;
+  }, state);
+  const next = Object.fromEntries(Object.entries(state).map(([n, p]) => [n, tf.sub(p, tf.mul(grads[n]!, lr!))]));
+  return { state: next, outputs: { loss: value } };
+};
+
+async function train(name: EngineName) {
+  const engine = await createEngine({ engine: name });
+  const program = await engine.compile(descent, spec);
+  const state = engine.upload(values);
+  const x = Float32Array.from({ length: 24 }, (_, i) => Math.sin(i * 1.7));
+  const losses: number[] = [];
+  for (let step = 0; step < 5; step++) {
+    const { loss } = await program.run(state, { x, lr: Float32Array.of(0.1) });
+    losses.push(loss!.data[0]!);
+  }
+  const { w } = await state.read(['w']);
+  state.dispose();
+  program.dispose();
+  engine.dispose();
+  return { losses, w: Array.from(w!.data), outputs: program.outputs };
+}
+
+describe('a compiled step', () => {
+  it('computes what the reference engine computes', async () => {
+    const reference = await train('reference');
+    const onnx = await train('onnx');
+    expect(onnx.outputs).toEqual(reference.outputs);
+    expect(reference.losses[4]).toBeLessThan(reference.losses[0]!);
+    onnx.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
+    onnx.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
+  });
+});

@@ -1,0 +1,109 @@
+import type { TypedArray } from './types';
+
+/** What a value inside a graph can hold. `int64` only ever holds shapes, axes and other small constants. */
+export type ElementType = 'float32' | 'int32' | 'bool' | 'int64';
+
+/** A tensor of the graph: the output of a node, a graph input or a constant. */
+export interface Value {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: ElementType;
+}
+
+/** ONNX tells ints from floats; a bare number is an int. */
+export type Attribute = number | readonly number[] | { readonly float: number };
+
+export interface Node {
+  readonly type: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
+export interface Constant extends Value {
+  readonly bytes: Uint8Array;
+}
+
+type Like = { readonly shape: readonly number[]; readonly dtype: ElementType };
+
+/** An ONNX graph under construction. Names are given in order, so the same calls give the same graph. */
+export interface Graph {
+  readonly nodes: Node[];
+  readonly constants: Constant[];
+  readonly inputs: Value[];
+  input(name: string, like: Like): Value;
+  /** Appends a node of ONNX operator `type` with one output of the given shape and dtype. */
+  node(type: string, inputs: readonly Value[], output: Like, attributes?: Node['attributes'], domain?: string): Value;
+  /** The same for an operator with several outputs. */
+  multi(
+    type: string,
+    inputs: readonly Value[],
+    outputs: readonly Like[],
+    attributes?: Node['attributes'],
+    domain?: string,
+  ): Value[];
+  constant(values: ArrayLike<number>, shape: readonly number[], dtype: ElementType): Value;
+  scalar(value: number, dtype?: ElementType): Value;
+  /** The value under a name of its own, as a graph output needs it. */
+  alias(value: Value, name: string): Value;
+  /** A list of ints as the 1-D int64 tensor that ONNX takes for shapes and axes. */
+  ints(values: readonly number[]): Value;
+}
+
+export function createGraph(): Graph {
+  let count = 0;
+  const nodes: Node[] = [];
+  const constants: Constant[] = [];
+  const inputs: Value[] = [];
+  const known = new Map<string, Value>();
+
+  const graph: Graph = {
+    nodes,
+    constants,
+    inputs,
+    input(name, { shape, dtype }) {
+      const value = { name, shape, dtype };
+      inputs.push(value);
+      return value;
+    },
+    node(type, args, output, attributes, domain) {
+      return graph.multi(type, args, [output], attributes, domain)[0]!;
+    },
+    multi(type, args, outputs, attributes = {}, domain = '') {
+      const values = outputs.map(({ shape, dtype }) => ({ name: `${type}_${count++}`, shape, dtype }));
+      nodes.push({ type, domain, inputs: args.map((v) => v.name), outputs: values.map((v) => v.name), attributes });
+      return values;
+    },
+    constant(values, shape, dtype) {
+      // Shapes, axes and scalars repeat hundreds of times in a training step.
+      const key =
+        values.length <= 16
+          ? `${dtype}[${shape.join()}]${Array.from(values, (v) => (Object.is(v, -0) ? '-0' : v)).join()}`
+          : undefined;
+      const same = key === undefined ? undefined : known.get(key);
+      if (same) return same;
+      const constant = { name: `constant_${count++}`, shape, dtype, bytes: elementBytes(values, dtype) };
+      constants.push(constant);
+      if (key !== undefined) known.set(key, constant);
+      return constant;
+    },
+    scalar: (value, dtype = 'float32') => graph.constant([value], [], dtype),
+    alias(value, name) {
+      nodes.push({ type: 'Identity', domain: '', inputs: [value.name], outputs: [name], attributes: {} });
+      return { ...value, name };
+    },
+    ints: (values) => graph.constant(values, [values.length], 'int64'),
+  };
+  return graph;
+}
+
+function elementBytes(values: ArrayLike<number>, dtype: ElementType): Uint8Array {
+  const array =
+    dtype === 'int64'
+      ? BigInt64Array.from(Array.from(values, BigInt))
+      : dtype === 'bool'
+        ? Uint8Array.from(values, (v) => (v ? 1 : 0))
+        : ((dtype === 'int32' ? Int32Array.from(values) : Float32Array.from(values)) as TypedArray);
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}

@@ -1,0 +1,4 @@
+import './elementwise';
+import './matmul';
+import './reduce';
+import './shape';

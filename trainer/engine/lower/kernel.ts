@@ -1,0 +1,37 @@
+import { registerKernel, type KernelFunc } from '@tensorflow/tfjs-core';
+import type { ElementType, Graph, Value } from '../graph';
+import { tracer, TRACE } from '../tracer';
+
+type Attributes = Readonly<Record<string, unknown>>;
+type Inputs = Readonly<Record<string, Value>>;
+type Lowering<I, A> = (inputs: I, graph: Graph, attributes: A) => Value | Value[];
+
+/**
+ * Registers how one tfjs kernel is written in ONNX. The lowering sees its inputs as graph
+ * values under tfjs's input names, and tfjs's attributes.
+ */
+export function lower<A = Attributes, I = Inputs>(kernelName: string, lowering: Lowering<I, A>): void {
+  const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
+    const values = Object.fromEntries(
+      Object.entries(inputs)
+        .filter(([, info]) => info != null)
+        .map(([name, info]) => [name, tracer.valueOf(info!)]),
+    );
+    const result = lowering(values as I, tracer.graph(), (attrs ?? {}) as A);
+    return Array.isArray(result) ? result.map(tracer.tensorInfo) : tracer.tensorInfo(result);
+  };
+  registerKernel({ kernelName, backendName: TRACE, kernelFunc });
+}
+
+/** The shape, with the same dtype or another. */
+export const shaped = (shape: readonly number[], dtype: ElementType = 'float32') => ({ shape, dtype });
+
+export function reshape(graph: Graph, x: Value, shape: readonly number[]): Value {
+  if (x.shape.length === shape.length && x.shape.every((n, i) => n === shape[i])) return x;
+  return graph.node('Reshape', [x, graph.ints(shape)], shaped(shape, x.dtype));
+}
+
+export function cast(graph: Graph, x: Value, dtype: ElementType): Value {
+  const to = { float32: 1, int32: 6, int64: 7, bool: 9 }[dtype];
+  return x.dtype === dtype ? x : graph.node('Cast', [x], shaped(x.shape, dtype), { to });
+}

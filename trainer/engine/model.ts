@@ -1,0 +1,71 @@
+import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph';
+import { bytes, concat, float, int, message, string, type Bytes } from './protobuf';
+
+/** A graph with its named outputs, as the bytes of an ONNX model. Field numbers are those of onnx.proto. */
+export function modelBytes(graph: Graph, outputs: readonly Value[]): Uint8Array {
+  const { nodes, constants } = reachable(graph, outputs);
+  return concat([
+    int(1, 9), // ir_version
+    string(2, 'tessera'),
+    message(7, [
+      ...nodes.map((node) => message(1, nodeFields(node))),
+      string(2, 'step'),
+      ...constants.map((constant) => message(5, tensorFields(constant))),
+      ...graph.inputs.map((value) => message(11, valueFields(value))),
+      ...outputs.map((value) => message(12, valueFields(value))),
+    ]),
+    message(8, [string(1, ''), int(2, 20)]),
+    message(8, [string(1, 'com.microsoft'), int(2, 1)]),
+  ]);
+}
+
+/** Drops what no output needs: autodiff also records gradients that nobody asked for. */
+function reachable(graph: Graph, outputs: readonly Value[]): { nodes: Node[]; constants: Constant[] } {
+  const needed = new Set(outputs.map((value) => value.name));
+  const nodes = graph.nodes
+    .toReversed()
+    .filter((node) => {
+      if (!node.outputs.some((name) => needed.has(name))) return false;
+      for (const name of node.inputs) needed.add(name);
+      return true;
+    })
+    .reverse();
+  return { nodes, constants: graph.constants.filter(({ name }) => needed.has(name)) };
+}
+
+const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+
+const nodeFields = (node: Node): Bytes[] => [
+  ...node.inputs.map((name) => string(1, name)),
+  ...node.outputs.map((name) => string(2, name)),
+  string(3, node.outputs[0] ?? ''),
+  string(4, node.type),
+  ...Object.entries(node.attributes).map(([name, value]) => message(5, [string(1, name), ...attributeFields(value)])),
+  string(7, node.domain),
+];
+
+function attributeFields(value: Attribute): Bytes[] {
+  if (typeof value === 'number') return [int(3, value), int(20, 2)];
+  if ('float' in value) return [float(2, value.float), int(20, 1)];
+  return [...value.map((item) => int(8, item)), int(20, 7)];
+}
+
+const tensorFields = ({ name, shape, dtype, bytes: data }: Constant): Bytes[] => [
+  ...shape.map((size) => int(1, size)),
+  int(2, elementTypes[dtype]),
+  string(8, name),
+  bytes(9, data),
+];
+
+const valueFields = ({ name, shape, dtype }: Value): Bytes[] => [
+  string(1, name),
+  message(2, [
+    message(1, [
+      int(1, elementTypes[dtype]),
+      message(
+        2,
+        shape.map((size) => message(1, [int(1, size)])),
+      ),
+    ]),
+  ]),
+];
