@@ -1,0 +1,74 @@
+/** The dashboard of one run: messages in, at most one painting per frame out. */
+import { html, render } from 'lit';
+import './dashboard.css';
+import { banner, waiting } from './banner';
+import { createCursor } from './cursor';
+import { createCurves } from './curves';
+import { evaluations } from './evaluations';
+import { header } from './header';
+import { listen, send } from './host';
+import { createMap } from './map';
+import { notices } from './notices';
+import { createPage } from './page';
+import { createReconstructions } from './reconstructions';
+import { onThemeChange, readTheme } from './theme';
+
+const root = document.body;
+let theme = readTheme();
+let frame = 0;
+
+/** However many rows and clicks arrive, the page is laid out once per frame of the display. */
+function changed() {
+  if (frame === 0) frame = requestAnimationFrame(paint);
+}
+
+const page = createPage(changed);
+const curves = createCurves(page);
+const reconstructions = createReconstructions(page);
+const map = createMap(page);
+const cursor = createCursor(page);
+
+function content() {
+  if (!page.state)
+    return page.lost === undefined
+      ? html`<main class="waiting" role="status"><p>Reading the run…</p></main>`
+      : html`<main class="waiting" role="alert">
+          <h1>The run cannot be read</h1>
+          <p>${page.lost}</p>
+          <p class="muted">Choose another run in the Tessera view, or open this one again when its folder is back.</p>
+        </main>`;
+  const { run } = page;
+  const started = Object.keys(run.metrics).length > 0 || run.reconstructions.length + run.evaluations.length > 0;
+  return html`${header(page)} ${banner(page)}
+    <main class=${page.lost === undefined ? 'grid' : 'grid lost'}>
+      ${
+        started
+          ? html`<div class="column">${curves.render()}</div>
+              <div class="column">${reconstructions.render()}</div>
+              <div class="column">${map.render(theme, () => root)} ${evaluations(page)} ${notices(page)}</div>`
+          : html`<div class="column wide">${waiting(page)} ${notices(page)}</div>`
+      }
+    </main>
+    ${cursor.render()}`;
+}
+
+function paint() {
+  frame = 0;
+  render(content(), root);
+  if (!page.state) return;
+  curves.draw(root, theme);
+  reconstructions.draw(root);
+  map.draw(root, theme);
+}
+
+onThemeChange(() => {
+  theme = readTheme();
+  changed();
+});
+window.addEventListener('resize', changed);
+root.addEventListener('keydown', (event) => {
+  if (page.state) cursor.pageKeydown(event);
+});
+listen(page.receive);
+paint();
+send({ type: 'ready' });

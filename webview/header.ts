@@ -1,0 +1,126 @@
+/** The line on top: which run this is, how it is doing, and what can be done with it. */
+import { html, nothing } from 'lit';
+import { formatDuration, formatNumber, formatPercent, formatStep, secondsLeft } from '../protocol/format';
+import type { FromDashboard } from '../protocol/messages';
+import { latest } from '../protocol/run';
+import { send } from './host';
+import { icon } from './icons';
+import type { IconName } from './icons';
+import type { Page } from './page';
+import { isLive } from './words';
+
+interface Action {
+  readonly label: string;
+  readonly icon: IconName;
+  readonly title: string;
+  readonly message: FromDashboard;
+  readonly enabled: boolean;
+}
+
+/** A run that ended, however it ended, goes on from its newest checkpoint. */
+export const canResume = ({ run, liveStatus }: Page) =>
+  liveStatus === 'paused' || (!isLive(liveStatus) && liveStatus !== 'finished' && run.checkpoints.length > 0);
+
+export const resumeAction: FromDashboard = { type: 'command', command: 'resume' };
+export const revealAction: FromDashboard = { type: 'command', command: 'reveal' };
+
+function actions(page: Page): Action[] {
+  const { run, liveStatus, lost } = page;
+  const here = lost === undefined;
+  const live = here && isLive(liveStatus);
+  const canJudge = here && !run.evaluating && (live ? run.step > 0 : run.checkpoints.length > 0);
+  const pauseOrResume: Action =
+    here && canResume(page)
+      ? { label: 'Resume', icon: 'play', title: 'Go on training', message: resumeAction, enabled: true }
+      : {
+          label: 'Pause',
+          icon: 'pause',
+          title: 'Hold the training where it is',
+          message: { type: 'command', command: 'pause' },
+          enabled: live,
+        };
+  return [
+    pauseOrResume,
+    {
+      label: 'Stop',
+      icon: 'stop',
+      title: 'Write a checkpoint and end the run',
+      message: { type: 'command', command: 'stop' },
+      enabled: live,
+    },
+    {
+      label: 'Checkpoint',
+      icon: 'save',
+      title: 'Write a checkpoint now',
+      message: { type: 'command', command: 'checkpoint' },
+      enabled: live,
+    },
+    {
+      label: 'Probe',
+      icon: 'target',
+      title: 'Linear probe and kNN of the newest checkpoint, beside a random-init encoder',
+      message: { type: 'evaluate', kind: 'probe' },
+      enabled: canJudge,
+    },
+    {
+      label: 'Fine-tune',
+      icon: 'beaker',
+      title: 'Train all weights of the newest checkpoint with labels, beside training from scratch',
+      message: { type: 'evaluate', kind: 'finetune' },
+      enabled: canJudge,
+    },
+    { label: 'Reveal', icon: 'folder', title: 'Show the run folder', message: revealAction, enabled: here },
+  ];
+}
+
+function progress({ run, liveStatus }: Page) {
+  if (run.totalSteps === 0) return nothing;
+  const share = Math.min(1, run.step / run.totalSteps);
+  const left = liveStatus === 'running' ? secondsLeft(run) : undefined;
+  return html`<div class="progress">
+    <progress max="1" .value=${share} aria-label="Training progress"></progress>
+    <span class="number">${formatStep(run.step)} / ${formatStep(run.totalSteps)} steps</span>
+    <span class="number muted">${formatPercent(share, 0)}</span>
+    ${left === undefined ? nothing : html`<span class="number">${formatDuration(left)} left</span>`}
+  </div>`;
+}
+
+function fact(name: string, value: string | undefined) {
+  return value === undefined
+    ? nothing
+    : html`<div>
+        <dt>${name}</dt>
+        <dd class="number">${value}</dd>
+      </div>`;
+}
+
+export function header(page: Page) {
+  const { run, liveStatus, lost } = page;
+  const loss = latest(run, 'train/loss');
+  const speed = latest(run, 'perf/images_per_second');
+  const status = lost === undefined ? liveStatus : 'lost';
+  return html`<header class="page-header">
+    <div class="title">
+      <h1>${run.manifest.experiment}</h1>
+      <span class="run-name" title="Run">${run.manifest.runId}</span>
+      <span class="chip" data-status=${status} role="status">${status}</span>
+    </div>
+    <div class="now">
+      ${progress(page)}
+      <dl class="facts">
+        ${fact('loss', loss === undefined ? undefined : formatNumber(loss))}
+        ${fact('img/s', speed === undefined || !isLive(liveStatus) ? undefined : formatNumber(speed))}
+        ${fact('engine', run.engine)}
+      </dl>
+    </div>
+    <div class="actions" role="toolbar" aria-label="Run">
+      ${actions(page).map(
+        ({ label, icon: name, title, message, enabled }) =>
+          html`<button class="action" title=${title} ?disabled=${!enabled} @click=${() => send(message)}>
+            ${icon(name)}<span>${label}</span>
+          </button>`,
+      )}
+    </div>
+    ${run.fallback ? html`<p class="fallback">${icon('warning')} Fallback: ${run.fallback}</p>` : nothing}
+  </header>`;
+}
