@@ -1,6 +1,9 @@
 export { createEmbedder, type Embedder } from './embed';
 export { knnEvaluation, knnPredict, type KnnOptions } from './knn';
 export { checkLabels, checkTrainingLabels } from './labels';
+export { kmeans, type Clustering } from './kmeans';
+export { trustworthiness } from './trustworthiness';
+export { tsne, type TsneMap, type TsneOptions } from './tsne';
 export type {
   Embeddings,
   FinetuneResult,

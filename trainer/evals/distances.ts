@@ -1,0 +1,55 @@
+/** Rows of equal width, as t-SNE, k-means and trustworthiness take them. */
+export interface Points {
+  /** [size, width], row-major. */
+  readonly values: Float32Array | Float64Array;
+  readonly size: number;
+  readonly width: number;
+}
+
+/** |a - b|^2 of row `i` of `a` and row `j` of `b`. */
+export function squaredDistance(a: Points, i: number, b: Points, j: number): number {
+  const { width } = a;
+  const x = a.values;
+  const y = b.values;
+  let p = i * width;
+  let q = j * width;
+  // Four sums at once, so that an addition need not wait for the one before.
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  const unrolled = p + width - 3;
+  for (; p < unrolled; p += 4, q += 4) {
+    const d0 = x[p]! - y[q]!;
+    const d1 = x[p + 1]! - y[q + 1]!;
+    const d2 = x[p + 2]! - y[q + 2]!;
+    const d3 = x[p + 3]! - y[q + 3]!;
+    s0 += d0 * d0;
+    s1 += d1 * d1;
+    s2 += d2 * d2;
+    s3 += d3 * d3;
+  }
+  for (; p < (i + 1) * width; p++, q++) s0 += (x[p]! - y[q]!) ** 2;
+  return s0 + s1 + (s2 + s3);
+}
+
+/** Squared distances from row `i` to every row, into `out` [size]. */
+export function distancesFrom(points: Points, i: number, out: Float64Array): void {
+  for (let j = 0; j < points.size; j++) out[j] = squaredDistance(points, i, points, j);
+}
+
+/** The `count` rows nearest to row `self`, itself excluded; of equally far ones the first. Ascending row numbers. */
+export function nearest(distances: Float64Array, self: number, count: number): Int32Array {
+  const others = distances.slice();
+  others[self] = Infinity;
+  const farthest = others.toSorted()[count - 1]!;
+  let room = count;
+  for (const d of others) if (d < farthest) room--;
+  const rows = new Int32Array(count);
+  let found = 0;
+  for (let j = 0; found < count; j++) {
+    const d = others[j]!;
+    if (d < farthest || (d === farthest && room-- > 0)) rows[found++] = j;
+  }
+  return rows;
+}
