@@ -13,10 +13,11 @@ import { endGroup, run, which } from './process.mjs';
  * @property {string[]} extensions VSIX files to install
  * @property {Record<string, unknown>} [settings] user settings on top of the quiet ones
  * @property {Record<string, string>} [env] further environment of the editor's processes
+ * @property {number} [idleSeconds] a code-server that nobody looks at for so long ends by itself
  *
- * @typedef {{url: string, closed: Promise<unknown>, close(): Promise<void>}} EditorServer
+ * @typedef {{url: string, closed: Promise<unknown>, close: () => Promise<void>}} EditorServer
  * @typedef {import('playwright-core').Page} Page
- * @typedef {{page: Page, close(): Promise<void>}} EditorWindow
+ * @typedef {{page: Page, close: () => Promise<void>}} EditorWindow
  * @typedef {'desktop' | 'code-server'} EditorKind
  */
 
@@ -51,6 +52,7 @@ export async function startCodeServer(/** @type {EditorOptions} */ options) {
     [
       ...[entry, '--config', config, ...folders, '--bind-addr', '127.0.0.1:0', '--auth', 'none'],
       ...['--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--ignore-last-opened'],
+      ...(options.idleSeconds ? ['--idle-timeout-seconds', String(options.idleSeconds)] : []),
       options.folder,
     ],
     { env: editorEnv(options), stdio: ['ignore', 'pipe', 'pipe'], detached: true },
@@ -104,7 +106,8 @@ export async function openWindow(options) {
 async function openInBrowser(options) {
   const { chromium } = await import('playwright-core');
   const executablePath = await chromiumPath();
-  const server = await startCodeServer(options);
+  // Should this process be killed, the server does not stay behind.
+  const server = await startCodeServer({ idleSeconds: 300, ...options });
   try {
     const browser = await chromium.launch({
       executablePath,
