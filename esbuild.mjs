@@ -55,8 +55,6 @@ const bundles = [
     platform: 'browser',
     format: 'iife',
     minify: true,
-    loader: { '.ttf': 'file' },
-    assetNames: '[name]',
   },
 ].filter((bundle) => existsSync(bundle.entryPoints[0]));
 

@@ -187,7 +187,7 @@ export async function chromiumPath() {
 }
 
 /** @param {EditorOptions} options */
-async function writeProfile({ profile, settings }) {
+export async function writeProfile({ profile, settings }) {
   const userData = join(profile, 'user-data');
   const extensionsDir = join(profile, 'extensions');
   await mkdir(join(userData, 'User'), { recursive: true });
