@@ -1,5 +1,6 @@
 export { createEmbedder, type Embedder } from './embed';
 export { knnEvaluation, knnPredict, type KnnOptions } from './knn';
+export { fitProbe, probeEvaluation, type ProbeOptions } from './linear-probe';
 export { checkLabels, checkTrainingLabels } from './labels';
 export { kmeans, type Clustering } from './kmeans';
 export { trustworthiness } from './trustworthiness';

@@ -1,18 +1,15 @@
 import { matMul } from '@tensorflow/tfjs-core';
+import type { ProbeConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import type { Engine } from '../engine/types';
 import { checkLabels, checkTrainingLabels } from './labels';
 import { createPace } from './pace';
 import { labelBudget, report } from './report';
-import { stratifiedSubset, take, takeRows } from './subset';
-import type { Embeddings, FrozenFeatures, Watch } from './types';
+import { rowsOf, stratifiedSubset } from './subset';
+import type { Embeddings, FrozenFeatures, LabelledEmbeddings, Watch } from './types';
 
-export interface KnnOptions {
-  /** Neighbours that vote. */
-  readonly k: number;
-  /** A neighbour's vote weighs exp(cosine similarity / temperature). */
-  readonly temperature: number;
-}
+/** How many neighbours vote, and the temperature of their votes, exp(cosine similarity / temperature). */
+export type KnnOptions = Pick<ProbeConfig, 'k' | 'temperature'>;
 
 /**
  * Weighted k-nearest-neighbour classification (Wu et al. 2018; k 20 and temperature 0.07 as in DINO) with
@@ -40,7 +37,7 @@ export async function knnEvaluation(
     const predict = ({ train, test }: FrozenFeatures['pretrained']) =>
       knnPredict(
         engine,
-        { embeddings: rowsOf(train, subset), labels: take(labels.train, subset) },
+        rowsOf({ embeddings: train, labels: labels.train }, subset),
         test,
         { ...options, classes: classes.length },
         watch,
@@ -74,7 +71,7 @@ export async function knnEvaluation(
  */
 export async function knnPredict(
   engine: Engine,
-  train: { readonly embeddings: Embeddings; readonly labels: Int32Array },
+  train: LabelledEmbeddings,
   test: Embeddings,
   { k, temperature, classes }: KnnOptions & { readonly classes: number },
   { signal }: Pick<Watch, 'signal'> = {},
@@ -142,10 +139,6 @@ function checkNeighbours(k: number, images: number) {
       `\`probe.k\` asks for ${k} neighbours, but there are ${images} labelled training images: set \`probe.k\` to at most ${images}, or raise \`probe.labels\`.`,
     );
   }
-}
-
-function rowsOf({ values, width }: Embeddings, indices: Int32Array): Embeddings {
-  return { values: takeRows(values, width, indices), size: indices.length, width };
 }
 
 /** Rows scaled to length 1 (a zero row stays zero). */

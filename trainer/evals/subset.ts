@@ -1,4 +1,5 @@
 import { random } from '../random/random';
+import type { LabelledEmbeddings } from './types';
 
 /**
  * Which images a label budget buys: round(share * n) of each class and at least one, a seeded choice, in
@@ -42,6 +43,12 @@ export function takeRows(values: Float32Array, width: number, indices: Int32Arra
 
 export function take(values: Int32Array, indices: Int32Array): Int32Array {
   return indices.map((i) => values[i]!);
+}
+
+export function rowsOf({ embeddings, labels }: LabelledEmbeddings, indices: Int32Array): LabelledEmbeddings {
+  const { values, width } = embeddings;
+  const size = indices.length;
+  return { embeddings: { values: takeRows(values, width, indices), size, width }, labels: take(labels, indices) };
 }
 
 function membersOf(labels: Int32Array): Map<number, number[]> {

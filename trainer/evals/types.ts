@@ -9,6 +9,11 @@ export interface Embeddings {
   readonly width: number;
 }
 
+export interface LabelledEmbeddings {
+  readonly embeddings: Embeddings;
+  readonly labels: Int32Array;
+}
+
 export interface TrainAndTest<T> {
   readonly train: T;
   readonly test: T;
