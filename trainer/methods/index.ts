@@ -36,6 +36,11 @@ function check({ backbone, decoder, maskRatio }: PretrainConfig, imageSize: numb
     );
   }
   checkTransformer('pretrain.backbone', backbone);
+  if (Math.round(backbone.width * backbone.mlpRatio) < 1) {
+    throw new Error(
+      `pretrain.backbone.mlpRatio: ${backbone.mlpRatio} x the width of ${backbone.width} leaves no hidden units; use at least ${1 / backbone.width}.`,
+    );
+  }
   checkTransformer('pretrain.decoder', decoder);
 
   const patches = (imageSize / patchSize) ** 2;

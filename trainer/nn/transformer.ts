@@ -56,8 +56,8 @@ export function attention(params: Tensors, name: string, heads: number, x: Tenso
     .map((part) => tf.reshape(part, [batch * heads, tokens, headWidth])) as [Tensor3D, Tensor3D, Tensor3D]; // [B*H, N, d]
   const scaled = tf.mul(q, 1 / Math.sqrt(headWidth));
   const weights = tf.softmax(tf.matMul(scaled, k, false, true)); // [B*H, N, N]
-  const mixed = tf.reshape(tf.matMul(weights, v), [batch, heads, tokens, headWidth]) as Tensor4D; // [B, H, N, d]
-  const joined = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, tokens, width]) as Tensor3D; // [B, N, D]
+  const mixed: Tensor4D = tf.reshape(tf.matMul(weights, v), [batch, heads, tokens, headWidth]); // [B, H, N, d]
+  const joined: Tensor3D = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, tokens, width]); // [B, N, D]
   return dense(params, `${name}.out`, joined);
 }
 

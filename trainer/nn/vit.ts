@@ -51,7 +51,7 @@ export function createVit(config: VitConfig): PatchEncoder {
     embed(params, images) {
       const tokens = dense(params, 'encoder.patch', patchify(images, patchSize)); // [B, N, D]
       const encoded = transformer(params, 'encoder', config, tf.add(tokens, positionTable()));
-      return tf.mean(encoded, 1) as Tensor2D; // [B, D]
+      return tf.mean<Tensor2D>(encoded, 1); // [B, D]
     },
 
     encodeVisible(params, images, keep) {
@@ -60,7 +60,7 @@ export function createVit(config: VitConfig): PatchEncoder {
       const rows = tf.reshape(patchify(images, patchSize), [batch * patches, patchValues]); // [B*N, p*p*C]
       const visible = dense(params, 'encoder.patch', tf.gather(rows, patchRows(keep, patches))); // [B*K, D]
       const where = tf.gather(positionTable(), tf.reshape(keep, [batch * kept])); // [B*K, D]
-      const tokens = tf.reshape(tf.add(visible, where), [batch, kept, width]) as Tensor3D; // [B, K, D]
+      const tokens: Tensor3D = tf.reshape(tf.add(visible, where), [batch, kept, width]); // [B, K, D]
       return transformer(params, 'encoder', config, tokens);
     },
 

@@ -14,7 +14,7 @@ import { trainStep } from '../../../trainer/nn/train-step';
 import type { Loss } from '../../../trainer/nn/train-step';
 import { createVit } from '../../../trainer/nn/vit';
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { readFixture, under } from '../../fixtures/safetensors';
 
 interface About {
@@ -45,7 +45,7 @@ interface Case {
   readonly optimizer: AdamwConfig;
   readonly inputSpecs: Specs;
   /** What the batch of update `i`, counted from 0, was. */
-  inputs(i: number): Inputs;
+  readonly inputs: (i: number) => Inputs;
 }
 
 const read = (name: string) => readFixture(new URL(`../../fixtures/mae/${name}.safetensors`, import.meta.url));
@@ -67,7 +67,7 @@ function maeCase(name: string): Case {
   return {
     fixture,
     about,
-    loss: method.loss,
+    loss: (params, given) => method.loss(params, given),
     optimizer: about.optimizer,
     inputSpecs: specs,
     inputs(i) {
@@ -94,7 +94,7 @@ function finetuneCase(): Case {
     about,
     loss(params, inputs) {
       const logits = dense(params, 'head', encoder.embed(params, inputs.images as Tensor4D));
-      return { loss: tf.mean<Scalar>(softmaxCrossEntropy(logits as Tensor2D, inputs.labels as Tensor1D)), metrics: {} };
+      return { loss: tf.mean<Scalar>(softmaxCrossEntropy(logits, inputs.labels as Tensor1D)), metrics: {} };
     },
     optimizer: {
       ...about.optimizer,

@@ -1,0 +1,139 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import type { HostTensors, Tensors } from '../../../trainer/engine/types';
+import { normal } from '../../../trainer/nn/initializers';
+import { adamw } from '../../../trainer/nn/optimizer';
+import type { AdamwConfig } from '../../../trainer/nn/optimizer';
+import { trainStep } from '../../../trainer/nn/train-step';
+import { evaluate, float32 } from './evaluate';
+
+/** The algorithm of the paper on one number at a time. */
+function byHand(
+  start: HostTensors,
+  gradient: (name: string) => ArrayLike<number>,
+  lrs: readonly number[],
+  { betas: [beta1, beta2], eps = 1e-8, weightDecay, decays, scale, clipNorm }: AdamwConfig,
+): Record<string, number[]> {
+  const squares = Object.keys(start).flatMap((name) => Array.from(gradient(name), (g) => g * g));
+  const clip = Math.min(1, (clipNorm ?? Infinity) / Math.sqrt(squares.reduce((a, b) => a + b, 0)));
+  return Object.fromEntries(
+    Object.entries(start).map(([name, { data, shape }]) => [
+      name,
+      Array.from(data, (value, i) => {
+        let [x, m, v] = [value, 0, 0];
+        lrs.forEach((rate, t) => {
+          const lr = rate * (scale?.(name) ?? 1);
+          const g = gradient(name)[i]! * clip;
+          if (decays?.(name, shape) ?? shape.length > 1) x -= lr * weightDecay * x;
+          m = beta1 * m + (1 - beta1) * g;
+          v = beta2 * v + (1 - beta2) * g * g;
+          x -= (lr * (m / (1 - beta1 ** (t + 1)))) / (Math.sqrt(v / (1 - beta2 ** (t + 1))) + eps);
+        });
+        return x;
+      }),
+    ]),
+  );
+}
+
+const start: HostTensors = {
+  kernel: normal([3, 5], 1, 0, 'kernel'),
+  bias: normal([5], 1, 0, 'bias'),
+  'norm.scale': normal([3], 1, 0, 'norm'),
+  other: normal([2, 2], 1, 0, 'other'),
+  large: normal([100, 90], 1, 0, 'large'),
+};
+const gradients: HostTensors = Object.fromEntries(
+  Object.entries(start).map(([name, { shape }]) => [name, normal(shape, 0.1, 1, name)]),
+);
+const lrs = [0.1, 0.2, 0.05];
+
+/** The parameters after one update per learning rate, always with the same gradients. */
+async function updated(config: AdamwConfig) {
+  const optimizer = adamw(config);
+  let values = { ...start, ...optimizer.init(start) };
+  let norm = 0;
+  for (const [i, lr] of lrs.entries()) {
+    const next = await evaluate(
+      (state, { lr, step, ...grads }) => {
+        const split = (moments: boolean): Tensors =>
+          Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith('optimizer.') === moments));
+        const result = optimizer.update(split(false), grads, split(true), lr as Scalar, step as Scalar);
+        return { ...result.params, ...result.state, norm: result.gradNorm } as Record<string, Tensor>;
+      },
+      values,
+      { ...gradients, lr: float32([], [lr]), step: float32([], [i + 1]) },
+    );
+    const { norm: gradNorm, ...rest } = next;
+    norm = gradNorm!.data[0]!;
+    values = rest as typeof values;
+  }
+  return { values, norm };
+}
+
+const globalNorm = Math.sqrt(
+  Object.values(gradients)
+    .flatMap(({ data }) => Array.from(data, (g) => g * g))
+    .reduce((a, b) => a + b, 0),
+);
+
+const configs: Record<string, AdamwConfig> = {
+  'as MAE uses it': { betas: [0.9, 0.95], weightDecay: 0.5 },
+  'without decay': { betas: [0.9, 0.999], weightDecay: 0 },
+  'with its own choice of what decays': { betas: [0.9, 0.95], weightDecay: 0.5, decays: (name) => name === 'bias' },
+  'with learning rates of each parameter': {
+    betas: [0.9, 0.95],
+    weightDecay: 0.5,
+    scale: (name) => ({ kernel: 0.25, large: 0.5, bias: 0 })[name] ?? 1,
+  },
+  'with clipped gradients': { betas: [0.9, 0.95], weightDecay: 0.5, eps: 0.01, clipNorm: 0.5 },
+  'with gradients below the clipping norm': { betas: [0.9, 0.95], weightDecay: 0.5, eps: 0.01, clipNorm: 1000 },
+};
+
+describe('AdamW', () => {
+  it.each(Object.entries(configs))('%s updates every parameter as the paper says', async (_, config) => {
+    const { values, norm } = await updated(config);
+    expect(norm / globalNorm).toBeCloseTo(1, 5);
+    for (const [name, expected] of Object.entries(byHand(start, (n) => gradients[n]!.data, lrs, config))) {
+      expect(values[name]!.shape).toEqual(start[name]!.shape);
+      const error = Math.max(...expected.map((value, i) => Math.abs(value - values[name]!.data[i]!)));
+      expect(error, name).toBeLessThan(1e-5);
+    }
+  });
+
+  it('keeps two moments by the name of each parameter', () => {
+    const state = adamw({ betas: [0.9, 0.95], weightDecay: 0 }).init({ 'encoder.norm.scale': float32([2], [1, 1]) });
+    expect(state).toEqual({
+      'optimizer.m.encoder.norm.scale': float32([2], [0, 0]),
+      'optimizer.v.encoder.norm.scale': float32([2], [0, 0]),
+    });
+  });
+});
+
+describe('a training step', () => {
+  const optimizer = adamw({ betas: [0.9, 0.95], weightDecay: 0 });
+  const weights = { w: float32([2], [3, -4]) };
+  const step = trainStep((params, inputs) => {
+    const product = tf.mul(params.w!, inputs.x!);
+    return { loss: tf.sum<Scalar>(product), metrics: { product, largest: tf.max(product) } };
+  }, optimizer);
+
+  it('reports the loss, its metrics and the gradient norm, and returns parameters and moments', async () => {
+    const outputs = await evaluate(
+      (state, inputs) => {
+        const result = step(state, inputs);
+        return { ...result.outputs, ...result.state };
+      },
+      { ...weights, ...optimizer.init(weights) },
+      { x: float32([2], [3, 4]), lr: float32([], [0.5]), step: float32([], [1]) },
+    );
+    expect(outputs.loss).toEqual(float32([], [-7]));
+    expect(outputs.product).toEqual(float32([2], [9, -16]));
+    expect(outputs.largest).toEqual(float32([], [9]));
+    expect(outputs.grad_norm!.data[0]).toBeCloseTo(5);
+    // The first update of Adam is lr against the sign of the gradient.
+    expect([...outputs.w!.data].map((value) => value.toFixed(4))).toEqual(['2.5000', '-4.5000']);
+    expect(outputs['optimizer.m.w']!.data[1]).toBeCloseTo(0.4);
+    expect(outputs['optimizer.v.w']!.data[1]).toBeCloseTo(0.8);
+  });
+});
