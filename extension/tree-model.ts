@@ -116,6 +116,16 @@ function experimentLook(store: StoreView, configFile: string): NodeLook {
   };
 }
 
+/** "18:45:12" for a run of today, "Nov 23 18:45" for an older one: short, so that the numbers beside it have room. */
+export function runLabel(createdAt: number, now = Date.now()): string {
+  const [then, today] = [new Date(createdAt), new Date(now)];
+  const two = (n: number) => String(n).padStart(2, '0');
+  const clock = `${two(then.getHours())}:${two(then.getMinutes())}`;
+  if (then.toDateString() === today.toDateString()) return `${clock}:${two(then.getSeconds())}`;
+  const year = then.getFullYear() === today.getFullYear() ? '' : ` ${then.getFullYear()}`;
+  return `${then.toLocaleString('en-US', { month: 'short', day: 'numeric' })}${year} ${clock}`;
+}
+
 const statusIcons: Record<LiveStatus, readonly [string, string?]> = {
   running: ['loading~spin', 'charts.blue'],
   paused: ['debug-pause', 'charts.yellow'],
@@ -137,12 +147,12 @@ function runLook(tracked: TrackedRun): NodeLook {
     alive && run.evaluating ? evaluatingText(run.evaluating) : formatProgress(run, liveStatus === 'running'),
   ].join(' · ');
   return {
-    label: run.manifest.runId,
+    label: runLabel(run.manifest.createdAt),
     description,
     icon: statusIcon(tracked),
     contextValue: contextValue('run', abilities(tracked)),
     expandable: run.checkpoints.length > 0,
-    spoken: `Run ${run.manifest.runId}, ${liveStatus}, ${description}`,
+    spoken: `Run of ${runLabel(run.manifest.createdAt)}, ${liveStatus}, ${description}`,
   };
 }
 

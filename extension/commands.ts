@@ -1,0 +1,202 @@
+/** The commands of the palette, menus, lenses and dashboards. */
+import * as vscode from 'vscode';
+import type { EvaluationKind } from '../protocol/events';
+import { abilities, type Ability } from './abilities';
+import type { Dashboards } from './dashboard';
+import type { Discovery } from './discovery';
+import type { Launcher } from './launch';
+import type { RunStore, TrackedRun } from './run-store';
+import { directoryOf, targetExperiment, targetRun, targetStep, type Argument } from './targets';
+import { experimentName, runLabel } from './tree-model';
+
+export interface Services {
+  readonly store: RunStore;
+  readonly discovery: Discovery;
+  readonly launcher: Launcher;
+  readonly dashboards: Dashboards;
+  readonly log: vscode.LogOutputChannel;
+}
+
+type Handler = (argument: Argument, selection?: unknown) => unknown;
+
+export function registerCommands(services: Services): vscode.Disposable {
+  const { store, discovery, launcher, dashboards, log } = services;
+  const evaluate = (kind: EvaluationKind) => (argument: Argument) => evaluateRun(services, kind, argument);
+
+  const handlers: Record<string, Handler> = {
+    newExperiment: async (argument) => {
+      const { newExperiment } = await import('./new-experiment');
+      await newExperiment(argument);
+    },
+    pretrain: (argument) => pretrain(services, argument),
+    knn: evaluate('knn'),
+    probe: evaluate('probe'),
+    finetune: evaluate('finetune'),
+    pause: async (argument) => {
+      const tracked = await need(store, argument, 'pause');
+      if (tracked) await store.request(tracked.directory, 'pause', null);
+    },
+    resume: (argument) => resume(services, argument),
+    stop: async (argument) => {
+      const tracked = await need(store, argument, 'stop');
+      if (tracked) await store.request(tracked.directory, 'stop', null);
+    },
+    checkpoint: async (argument) => {
+      const tracked = await need(store, argument, 'checkpoint');
+      if (tracked) await store.request(tracked.directory, 'checkpoint', null);
+    },
+    openDashboard: async (argument) => {
+      const tracked = await need(store, argument);
+      if (tracked) dashboards.open(tracked.directory);
+    },
+    revealRunFolder: async (argument) => {
+      const directory = directoryOf(store, argument) ?? (await need(store, argument))?.directory;
+      if (directory === undefined) return;
+      const folder = vscode.Uri.file(directory);
+      // A remote editor has no file manager beside it; there the Explorer shows the folder.
+      const command =
+        vscode.env.uiKind === vscode.UIKind.Web || vscode.env.remoteName ? 'revealInExplorer' : 'revealFileInOS';
+      await vscode.commands.executeCommand(command, folder);
+    },
+    deleteRun: (argument, selection) => deleteRuns(store, argument, selection),
+    doctor: async () => {
+      const { doctor } = await import('./doctor');
+      await doctor(launcher);
+    },
+    refresh: () => Promise.all([discovery.scan(), store.refresh()]),
+  };
+
+  const guarded = (handler: Handler) => async (argument: Argument, selection?: unknown) => {
+    try {
+      await handler(argument, selection);
+    } catch (error) {
+      log.error(error instanceof Error ? error : String(error));
+      const openLog = vscode.l10n.t('Open Log');
+      const message = error instanceof Error ? error.message : String(error);
+      if ((await vscode.window.showErrorMessage(`Tessera: ${message}`, openLog)) === openLog) log.show();
+    }
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(handlers).map(([name, handler]) =>
+      vscode.commands.registerCommand(`tessera.${name}`, guarded(handler)),
+    ),
+  );
+}
+
+/** The run that the command is for; says so when there is none that can do it. */
+async function need(store: RunStore, argument: Argument, ability?: Ability): Promise<TrackedRun | undefined> {
+  const tracked = await targetRun(store, argument, ability);
+  if (tracked && (ability === undefined || abilities(tracked)[ability])) return tracked;
+  // Undefined without an argument may also be a quick pick that was closed: then there is nothing to say.
+  const some = [...store.runs.values()].some((run) => ability === undefined || abilities(run)[ability]);
+  if (tracked || argument !== undefined || !some) void vscode.window.showInformationMessage(nothingTo(ability));
+  return undefined;
+}
+
+function nothingTo(ability?: Ability): string {
+  switch (ability) {
+    case 'pause':
+      return vscode.l10n.t('Nothing trains that could be paused.');
+    case 'resume':
+      return vscode.l10n.t('There is no paused, stopped or crashed run to resume.');
+    case 'stop':
+      return vscode.l10n.t('Nothing is at work that could be stopped.');
+    case 'checkpoint':
+      return vscode.l10n.t('Nothing trains of which a checkpoint could be written.');
+    case 'evaluate':
+      return vscode.l10n.t('There is no checkpoint to judge yet; pretrain first.');
+    default:
+      return vscode.l10n.t('There is no run yet; pretrain first.');
+  }
+}
+
+async function pretrain(services: Services, argument: Argument): Promise<void> {
+  const { store, launcher, dashboards } = services;
+  const configFile = await targetExperiment(store, argument);
+  if (configFile === undefined) return void (await vscode.commands.executeCommand('tessera.newExperiment'));
+  // The trainer reads the file, so what is on the screen must be in it.
+  const document = vscode.workspace.textDocuments.find(({ fileName }) => fileName === configFile);
+  if (document?.isDirty && !(await document.save())) return;
+
+  const live = store.runsOf(configFile).find(({ alive, run }) => alive && run.job !== 'evaluate');
+  let again = false;
+  if (live) {
+    const open = vscode.l10n.t('Open Dashboard');
+    const another = vscode.l10n.t('Start Another');
+    const chosen = await vscode.window.showWarningMessage(
+      vscode.l10n.t(
+        '{0} is already training: the run of {1}.',
+        experimentName(configFile),
+        runLabel(live.run.manifest.createdAt),
+      ),
+      open,
+      another,
+    );
+    if (chosen === open) dashboards.open(live.directory);
+    if (chosen !== another) return;
+    again = true;
+  }
+  const title = vscode.l10n.t('starting {0}...', experimentName(configFile));
+  const tracked = await launcher.launch(title, ['pretrain', configFile, ...(again ? ['--again'] : [])], configFile);
+  if (tracked) dashboards.open(tracked.directory, { preserveFocus: true });
+}
+
+async function resume({ store, launcher }: Services, argument: Argument): Promise<void> {
+  const tracked = await need(store, argument, 'resume');
+  if (!tracked) return;
+  if (tracked.alive) return void (await store.request(tracked.directory, 'resume', null));
+  const title = vscode.l10n.t('resuming {0}...', experimentName(tracked.configFile));
+  await launcher.launch(title, ['resume', tracked.directory], tracked.configFile);
+}
+
+async function evaluateRun({ store, launcher }: Services, kind: EvaluationKind, argument: Argument): Promise<void> {
+  const tracked = await need(store, argument, 'evaluate');
+  if (!tracked) return;
+  const step = targetStep(argument);
+  // A live trainer does it itself: it alone writes the run directory.
+  if (tracked.alive) return void (await store.request(tracked.directory, 'evaluate', { kind, step }));
+  const newest = Math.max(...tracked.run.checkpoints.map((checkpoint) => checkpoint.step));
+  const title = vscode.l10n.t('evaluating {0}...', experimentName(tracked.configFile));
+  const args = ['evaluate', tracked.directory, '--step', String(step ?? newest), '--kind', kind];
+  await launcher.launch(title, args, tracked.configFile);
+}
+
+async function deleteRuns(store: RunStore, argument: Argument, selection: unknown): Promise<void> {
+  const several = Array.isArray(selection) ? (selection as Argument[]) : [argument];
+  const named = [...new Set(several.map((one) => directoryOf(store, one)).filter((one) => one !== undefined))];
+  const chosen =
+    named.length > 0 ? named : [(await need(store, argument, 'delete'))?.directory].filter((one) => one !== undefined);
+  const live = chosen.filter((directory) => store.runs.get(directory)?.alive);
+  if (live.length > 0) {
+    void vscode.window.showWarningMessage(vscode.l10n.t('A run at work cannot be deleted; stop it first.'));
+    return;
+  }
+  if (chosen.length === 0) return;
+  const first = store.runs.get(chosen[0]!);
+  const what =
+    chosen.length > 1
+      ? vscode.l10n.t('Delete {0} runs with their checkpoints?', chosen.length)
+      : vscode.l10n.t(
+          'Delete the run of {0} with its checkpoints?',
+          first ? runLabel(first.run.manifest.createdAt) : chosen[0]!,
+        );
+  const move = vscode.l10n.t('Move to Trash');
+  const detail = vscode.l10n.t('You can bring it back from the trash.');
+  if ((await vscode.window.showWarningMessage(what, { modal: true, detail }, move)) !== move) return;
+  for (const directory of chosen) await trash(store, directory);
+}
+
+async function trash(store: RunStore, directory: string): Promise<void> {
+  const folder = vscode.Uri.file(directory);
+  try {
+    await vscode.workspace.fs.delete(folder, { recursive: true, useTrash: true });
+  } catch (error) {
+    // Remote machines often have no trash; that is no leave to delete for good without asking.
+    const forGood = vscode.l10n.t('Delete Permanently');
+    const detail = vscode.l10n.t('It could not be moved to the trash: {0}', (error as Error).message);
+    const question = vscode.l10n.t('Delete {0} permanently?', directory);
+    if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, forGood)) !== forGood) return;
+    await vscode.workspace.fs.delete(folder, { recursive: true, useTrash: false });
+  }
+  store.removeRun(directory);
+}

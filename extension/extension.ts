@@ -1,0 +1,86 @@
+/** Builds the parts of the extension and wires them; what each does is in its own file. */
+import * as vscode from 'vscode';
+import { registerCommands } from './commands';
+import { createDashboards, type Dashboards } from './dashboard';
+import { discover } from './discovery';
+import { createLauncher } from './launch';
+import { createRunStore, type RunStore } from './run-store';
+import { registerStatusBar } from './status-bar';
+import { registerTree } from './tree';
+
+/** For the tests, which run in the same process. */
+export interface Api {
+  readonly store: RunStore;
+  /** Resolves when the workspace has been searched and every run read. */
+  readonly ready: Promise<void>;
+  readonly openDashboards: () => readonly string[];
+}
+
+export function activate(context: vscode.ExtensionContext): Api {
+  const started = performance.now();
+  const log = vscode.window.createOutputChannel('Tessera', { log: true });
+  const store = createRunStore((message) => log.warn(message));
+  const discovery = discover(store);
+  const launcher = createLauncher(context.extensionPath, store, log);
+  const dashboards = createDashboards(context.extensionUri, store, log);
+  context.subscriptions.push(
+    log,
+    store,
+    discovery,
+    dashboards,
+    registerTree(store),
+    registerStatusBar(store),
+    registerCommands({ store, discovery, launcher, dashboards, log }),
+    store.onDidChange(() => setContextKeys(store)),
+    openLiveRuns(store, dashboards),
+  );
+  const activated = performance.now() - started;
+  log.info(`Activated in ${activated.toFixed(1)} ms`);
+
+  // The JSON parser, the schema and the search for runs wait until the editor is up.
+  const later = async () => {
+    const [{ registerConfigFeatures }, { registerProblems }, { findImages }] = await Promise.all([
+      import('./config/features'),
+      import('./config/problems'),
+      import('./welcome'),
+    ]);
+    context.subscriptions.push(registerConfigFeatures(store), registerProblems());
+    await discovery.scan();
+    setContextKeys(store);
+    log.info(`Found ${store.experiments.size} experiments and ${store.runs.size} runs`);
+    await findImages();
+  };
+  const ready = later().catch((error: unknown) => log.error(error instanceof Error ? error : String(error)));
+  return { store, ready, openDashboards: () => [...dashboards.opened.keys()] };
+}
+
+/** For who starts runs elsewhere and wants to see them here. */
+function openLiveRuns(store: RunStore, dashboards: Dashboards): vscode.Disposable {
+  const seen = new Set<string>();
+  return store.onDidChange((change) => {
+    if (change.kind !== 'run' || !change.tracked.alive || seen.has(change.tracked.directory)) return;
+    seen.add(change.tracked.directory);
+    if (vscode.workspace.getConfiguration('tessera').get('openDashboardForLiveRuns')) {
+      dashboards.open(change.tracked.directory, { preserveFocus: true });
+    }
+  });
+}
+
+/** What `when` clauses in package.json ask. */
+function setContextKeys(store: RunStore): void {
+  const runs = [...store.runs.values()];
+  setContext('hasExperiments', store.experiments.size > 0);
+  setContext('hasRuns', runs.length > 0);
+  setContext(
+    'hasLiveRun',
+    runs.some(({ alive }) => alive),
+  );
+}
+
+const contextKeys = new Map<string, boolean>();
+
+function setContext(key: string, value: boolean): void {
+  if (contextKeys.get(key) === value) return;
+  contextKeys.set(key, value);
+  void vscode.commands.executeCommand('setContext', `tessera.${key}`, value);
+}

@@ -1,0 +1,91 @@
+/** Starting trainers from the editor: with its own Node, and with errors that lead somewhere. */
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import type { LaunchError } from '../client';
+import type { RunStore, TrackedRun } from './run-store';
+
+export interface Launcher {
+  /**
+   * Starts `dist/trainer.mjs` with `args` and resolves to its run once it has shown a sign of life, or to
+   * undefined when it refused, which has been told to the user. `configFile` is where problems are shown.
+   */
+  launch(title: string, args: readonly string[], configFile: string): Promise<TrackedRun | undefined>;
+  /** Runs one of the bundled scripts to its end and resolves to what it printed. */
+  script(name: string, args: readonly string[]): Promise<string>;
+}
+
+export function createLauncher(extensionPath: string, store: RunStore, log: vscode.LogOutputChannel): Launcher {
+  const dist = (name: string) => join(extensionPath, 'dist', name);
+
+  const start = async (args: readonly string[], configFile: string): Promise<TrackedRun | undefined> => {
+    const { launchTrainer } = await import('../client');
+    log.info(`Starting the trainer: ${args.join(' ')}`);
+    const { runDirectory, pid } = await launchTrainer({
+      ...node(),
+      trainerPath: dist('trainer.mjs'),
+      args,
+      cwd: join(configFile, '..'),
+    });
+    log.info(`Trainer ${pid} owns ${runDirectory}`);
+    return await store.addRun(runDirectory);
+  };
+
+  return {
+    async launch(title, args, configFile) {
+      if (!vscode.workspace.isTrusted) {
+        const manage = vscode.l10n.t('Manage Trust');
+        const chosen = await vscode.window.showWarningMessage(
+          vscode.l10n.t('Training runs code on your machine; it starts once this workspace is trusted.'),
+          manage,
+        );
+        if (chosen === manage) await vscode.commands.executeCommand('workbench.trust.manage');
+        return undefined;
+      }
+      try {
+        return await vscode.window.withProgress(
+          { location: vscode.ProgressLocation.Window, title: `Tessera: ${title}` },
+          () => start(args, configFile),
+        );
+      } catch (error) {
+        await tellLaunchError(error as LaunchError, configFile, log);
+        return undefined;
+      }
+    },
+    async script(name, args) {
+      const { execFile } = await import('node:child_process');
+      const { nodePath, env } = node();
+      return await new Promise((done, fail) => {
+        execFile(nodePath, [dist(name), ...args], { env, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+          // A report of what is missing may come with a failing exit code.
+          if (error && !stdout) fail(new Error(stderr.trim() || error.message));
+          else done(stdout);
+        });
+      });
+    },
+  };
+}
+
+/** The editor's own Node unless the setting names another. */
+function node(): { nodePath: string; env: NodeJS.ProcessEnv } {
+  const chosen = vscode.workspace.getConfiguration('tessera').get<string>('nodePath', '').trim();
+  if (chosen) return { nodePath: chosen, env: process.env };
+  return { nodePath: process.execPath, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
+}
+
+async function tellLaunchError(error: LaunchError, configFile: string, log: vscode.LogOutputChannel): Promise<void> {
+  log.error(error);
+  const problem = error.problems?.[0];
+  const go = vscode.l10n.t('Go to Problem');
+  const openLog = vscode.l10n.t('Open Log');
+  // The whole is in the log; a toast has room for its first line.
+  const message = error.message.split('\n')[0]!;
+  const chosen = await vscode.window.showErrorMessage(`Tessera: ${message}`, ...(problem ? [go] : []), openLog);
+  if (chosen === openLog) log.show();
+  if (chosen === go && problem) {
+    const document = await vscode.workspace.openTextDocument(configFile);
+    const at = document.positionAt(problem.offset);
+    await vscode.window.showTextDocument(document, {
+      selection: new vscode.Range(at, document.positionAt(problem.offset + problem.length)),
+    });
+  }
+}
