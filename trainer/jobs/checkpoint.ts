@@ -1,0 +1,182 @@
+/**
+ * Checkpoints: `checkpoints/step-000500/` with the weights, the optimizer's moments, and `state.json`, which
+ * has their checksums. One is written in a temporary folder, synced and renamed, so that it is there
+ * whole or not at all; it is verified whenever it is read.
+ */
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { readJson, RunFileError } from '../../client/files';
+import { checkpointName, checkpointPath } from '../../client/index';
+import type { HostTensors, Specs } from '../engine/types';
+import { OPTIMIZER_PREFIX } from '../nn/optimizer';
+import { readSafetensors, writeSafetensors } from './safetensors';
+import { describeDiskError, writeFileSynced } from './synced';
+
+const fileFacts = z.object({ sha256: z.string(), bytes: z.int().min(0) });
+const stateSchema = z.object({
+  version: z.literal(1),
+  step: z.int().min(0),
+  /** Continuing on another engine trains on, but not bit for bit the same. */
+  engine: z.string(),
+  model: fileFacts,
+  optimizer: fileFacts,
+});
+
+export interface SavedCheckpoint {
+  readonly step: number;
+  /** Relative to the run directory. */
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export interface LoadedCheckpoint {
+  readonly step: number;
+  /** Relative to the run directory. */
+  readonly path: string;
+  readonly bytes: number;
+  readonly engine: string;
+  readonly state: HostTensors;
+  /** Of the model's file. */
+  readonly sha256: string;
+}
+
+/** Writes a checkpoint; one of the same step is replaced. On an error nothing of it is left. */
+export async function saveCheckpoint(
+  directory: string,
+  step: number,
+  engine: string,
+  state: HostTensors,
+): Promise<SavedCheckpoint> {
+  const folder = join(directory, 'checkpoints');
+  const temporary = join(folder, `.writing-${checkpointName(step)}`);
+  const path = checkpointPath(step);
+  const part = (inOptimizer: boolean) =>
+    Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith(OPTIMIZER_PREFIX) === inOptimizer));
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary, { recursive: true });
+    const model = await writeSafetensors(join(temporary, 'model.safetensors'), part(false), { step: String(step) });
+    const optimizer = await writeSafetensors(join(temporary, 'optimizer.safetensors'), part(true));
+    const text = JSON.stringify({ version: 1, step, engine, model, optimizer }, null, 2);
+    await writeFileSynced(join(temporary, 'state.json'), text);
+    await rm(join(directory, path), { recursive: true, force: true });
+    await rename(temporary, join(directory, path));
+    await syncFolder(folder);
+    return { step, path, bytes: model.bytes + optimizer.bytes };
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => {});
+    throw new Error(`Cannot write ${path} in ${directory}: ${describeDiskError(error)}`, { cause: error });
+  }
+}
+
+/** The steps that have a checkpoint folder, ascending. */
+export async function checkpointSteps(directory: string): Promise<number[]> {
+  const names = await readdir(join(directory, 'checkpoints')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names
+    .map((name) => /^step-(\d{6,})$/.exec(name)?.[1])
+    .filter((digits) => digits !== undefined)
+    .map(Number)
+    .sort((a, b) => a - b);
+}
+
+/**
+ * Reads a checkpoint and verifies its checksums, names, shapes and dtypes.
+ *
+ * @param part `model` leaves the optimizer's moments unread.
+ * @param specs what the config asks for.
+ */
+export async function loadCheckpoint(
+  directory: string,
+  step: number,
+  specs: Specs,
+  part: 'model' | 'all' = 'all',
+): Promise<LoadedCheckpoint> {
+  const folder = join(directory, checkpointPath(step));
+  const stateFile = join(folder, 'state.json');
+  const facts = await readJson(stateFile, stateSchema);
+  if (!facts) throw new RunFileError(stateFile, 'does not exist, so this is not a checkpoint');
+  if (facts.step !== step) throw new RunFileError(stateFile, `is of step ${facts.step}, in the folder of step ${step}`);
+
+  const state: [string, HostTensors[string]][] = [];
+  for (const name of part === 'model' ? (['model'] as const) : (['model', 'optimizer'] as const)) {
+    const file = join(folder, `${name}.safetensors`);
+    const { tensors, sha256 } = await readSafetensors(file);
+    if (sha256 !== facts[name].sha256) throw new RunFileError(file, 'is damaged: its checksum is not the one written');
+    state.push(...Object.entries(tensors));
+  }
+  const loaded = Object.fromEntries(state);
+  const wanted = Object.entries(specs).filter(([name]) => part === 'all' || !name.startsWith(OPTIMIZER_PREFIX));
+  checkShapes(folder, loaded, Object.fromEntries(wanted));
+  const bytes = facts.model.bytes + facts.optimizer.bytes;
+  return { step, path: checkpointPath(step), bytes, engine: facts.engine, state: loaded, sha256: facts.model.sha256 };
+}
+
+/** A checkpoint that is whole, but of another model. */
+class ShapeError extends RunFileError {}
+
+function checkShapes(folder: string, loaded: HostTensors, wanted: Specs) {
+  const say = ({ shape, dtype }: Specs[string]) => `${dtype} [${shape.join(', ')}]`;
+  for (const [name, spec] of Object.entries(wanted)) {
+    const tensor = Object.hasOwn(loaded, name) ? loaded[name] : undefined;
+    if (!tensor) throw new ShapeError(folder, `has no "${name}", which the config's model has`);
+    if (say(tensor) !== say(spec)) {
+      throw new ShapeError(folder, `"${name}" is ${say(tensor)}, but the config's model has ${say(spec)}`);
+    }
+  }
+  const unknown = Object.keys(loaded).find((name) => !Object.hasOwn(wanted, name));
+  if (unknown) throw new ShapeError(folder, `has "${unknown}", which the config's model has not`);
+}
+
+export interface Newest {
+  readonly checkpoint?: LoadedCheckpoint;
+  /** Checkpoints that were newer, and why they cannot be used. They are moved aside, not deleted. */
+  readonly damaged: readonly { readonly step: number; readonly reason: string }[];
+}
+
+/**
+ * The newest checkpoint that is whole; none when there is none at all. Throws when there are some and none can be
+ * used, and when a whole one is of another model than the config's.
+ */
+export async function newestCheckpoint(directory: string, specs: Specs): Promise<Newest> {
+  const damaged: { step: number; reason: string }[] = [];
+  const steps = await checkpointSteps(directory);
+  for (const step of steps.toReversed()) {
+    try {
+      const checkpoint = await loadCheckpoint(directory, step, specs);
+      for (const { step } of damaged) {
+        const aside = join(directory, 'checkpoints', `.damaged-${checkpointName(step)}`);
+        await rm(aside, { recursive: true, force: true });
+        await rename(join(directory, checkpointPath(step)), aside);
+      }
+      return { checkpoint, damaged };
+    } catch (error) {
+      if (error instanceof ShapeError) throw error;
+      damaged.push({ step, reason: (error as Error).message });
+    }
+  }
+  if (damaged.length === 0) return { damaged };
+  const reasons = damaged.map(({ reason }) => `\n  ${reason}`).join('');
+  throw new Error(`No checkpoint of this run can be used; start a new run.${reasons}`);
+}
+
+/** Deletes all but the newest `keep` checkpoints and those in `always`. Returns the deleted steps. */
+export async function pruneCheckpoints(
+  directory: string,
+  keep: number,
+  always: ReadonlySet<number>,
+): Promise<number[]> {
+  const surplus = (await checkpointSteps(directory)).slice(0, -keep).filter((step) => !always.has(step));
+  for (const step of surplus) await rm(join(directory, checkpointPath(step)), { recursive: true, force: true });
+  return surplus;
+}
+
+/** A rename is on the disk once its folder is. Windows cannot sync folders and does not need to. */
+async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  await handle.sync().finally(() => handle.close());
+}

@@ -1,0 +1,56 @@
+/** Reading a `*.tessera.jsonc`, and what can be known to be wrong with it before anything starts. */
+import * as jsonc from 'jsonc-parser';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { ExperimentConfig } from '../../protocol/config';
+import { describeProblems, parseExperiment, parseTree, type Problem } from '../../protocol/validate';
+
+/** The config will not do; the message has one `file:line:column: ...` per problem. */
+export class ConfigError extends Error {
+  constructor(
+    file: string,
+    text: string,
+    readonly problems: readonly Problem[],
+  ) {
+    super(describeProblems(file, text, problems));
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads and judges a config file and looks whether its images are there. Throws `ConfigError` or says why the file cannot be read. */
+export async function readConfigFile(file: string): Promise<ExperimentConfig> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'ENOENT' ? 'there is no such file.' : error.message;
+    throw new Error(`Cannot read ${file}: ${reason}`, { cause: error });
+  });
+  const parsed = parseExperiment(text);
+  if (!parsed.ok) throw new ConfigError(file, text, parsed.problems);
+  const missing = await missingFolders(file, text, parsed.config);
+  if (missing.length > 0) throw new ConfigError(file, text, missing);
+  return parsed.config;
+}
+
+async function missingFolders(file: string, text: string, { data }: ExperimentConfig): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const key of ['source', 'testSource'] as const) {
+    const value = data[key];
+    if (value === undefined || value.startsWith('builtin:')) continue;
+    const folder = resolve(dirname(file), value);
+    const isFolder = await stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (isFolder) continue;
+    const tree = parseTree(text);
+    const node = tree && jsonc.findNodeAtLocation(tree, ['data', key]);
+    const message = `"data.${key}": there is no folder ${folder}. Give a folder of images relative to this file, or "builtin:shapes".`;
+    problems.push({
+      path: `data.${key}`,
+      message,
+      offset: node?.offset ?? 0,
+      length: node?.length ?? 1,
+      source: 'semantic',
+    });
+  }
+  return problems;
+}

@@ -1,0 +1,122 @@
+/** The socket that a live trainer listens on: JSON-RPC, after a hello with the run's token. */
+import { timingSafeEqual } from 'node:crypto';
+import { chmodSync, rmSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import {
+  createMessageConnection,
+  NotificationType,
+  RequestType,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
+import * as z from 'zod';
+import type { ControlRequests, EvaluateParams, HelloParams } from '../../protocol/control';
+import type { RunEvent } from '../../protocol/events';
+import type { RequestQueue } from './requests';
+import { newSocketPath, removeStaleSockets } from './socket';
+
+export interface ControlServer {
+  readonly socket: string;
+  /** Sends an event to everyone who has subscribed. */
+  broadcast(event: RunEvent): void;
+  close(): Promise<void>;
+}
+
+export interface Served {
+  readonly token: string;
+  readonly runId: () => string;
+  /** `seq` of the last event in the journal. */
+  readonly seq: () => number;
+  readonly requests: RequestQueue;
+}
+
+const helloSchema = z.object({ token: z.string(), protocol: z.literal(1) }) satisfies z.ZodType<HelloParams>;
+const evaluateSchema = z.object({
+  step: z.int().min(0).optional(),
+  kind: z.enum(['knn', 'probe', 'finetune']),
+}) satisfies z.ZodType<EvaluateParams>;
+
+const HELLO_TIMEOUT_MS = 10_000;
+const eventNotification = new NotificationType<RunEvent>('event');
+
+/** Listens before anyone can know of it: the run directory names the socket only afterwards. */
+export async function createControlServer(served: Served): Promise<ControlServer> {
+  const path = newSocketPath();
+  const sockets = new Set<Socket>();
+  const subscribers = new Set<MessageConnection>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    serve(socket, served, subscribers);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  if (process.platform !== 'win32') chmodSync(path, 0o600);
+  await removeStaleSockets(path);
+
+  return {
+    socket: path,
+    broadcast: (event) => {
+      for (const connection of subscribers) void connection.sendNotification(eventNotification, event).catch(() => {});
+    },
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // What has been said still goes out; whoever does not listen is cut off.
+      for (const socket of sockets) {
+        socket.end();
+        setTimeout(() => socket.destroy(), 500).unref();
+      }
+      await closed;
+      if (process.platform !== 'win32') rmSync(path, { force: true });
+    },
+  };
+}
+
+function serve(socket: Socket, { token, runId, seq, requests }: Served, subscribers: Set<MessageConnection>) {
+  const connection = createMessageConnection(new StreamMessageReader(socket), new StreamMessageWriter(socket));
+  let greeted = false;
+  const timer = setTimeout(() => greeted || socket.destroy(), HELLO_TIMEOUT_MS);
+  const close = () => {
+    clearTimeout(timer);
+    subscribers.delete(connection);
+    connection.dispose();
+    socket.destroy();
+  };
+  socket.on('error', close);
+  socket.once('close', close);
+  connection.onError(close);
+
+  const on = (name: keyof ControlRequests, handle: (params: unknown) => unknown) => {
+    connection.onRequest(new RequestType<unknown, unknown, void>(name), async (params) => {
+      if (!greeted && name !== 'hello') {
+        socket.destroy();
+        throw new Error('Say hello first.');
+      }
+      return await handle(params);
+    });
+  };
+  on('hello', (params) => {
+    const hello = helloSchema.safeParse(params);
+    if (!hello.success || !sameToken(hello.data.token, token)) {
+      setImmediate(() => socket.destroy());
+      throw new Error('The token or the protocol is wrong.');
+    }
+    greeted = true;
+    return { runId: runId(), pid: process.pid };
+  });
+  on('subscribe', () => {
+    subscribers.add(connection);
+    return { seq: seq() };
+  });
+  for (const name of ['pause', 'resume', 'stop', 'checkpoint'] as const) on(name, () => requests.ask({ name }));
+  on('evaluate', (params) => requests.ask({ name: 'evaluate', params: evaluateSchema.parse(params) }));
+  connection.listen();
+}
+
+function sameToken(a: string, b: string): boolean {
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}

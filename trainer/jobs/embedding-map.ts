@@ -1,0 +1,109 @@
+/** Where the encoder puts held-out images: a t-SNE map with thumbnails, and how well neighbours agree on the class. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExperimentConfig } from '../../protocol/config';
+import type { EmbeddingFile, EventBody } from '../../protocol/events';
+import { encodeSheet, evalBatches, subset, type Data, type ImageSet } from '../data/index';
+import type { DeviceState, Engine } from '../engine/types';
+import { createEmbedder, knnPredict, type Embeddings } from '../evals/index';
+import { kmeans } from '../evals/kmeans';
+import { trustworthiness } from '../evals/trustworthiness';
+import { tsne } from '../evals/tsne';
+import type { Encoder } from '../nn/encoder';
+import { random } from '../random/random';
+import { stepName } from './names';
+import { replaceFile } from './synced';
+
+export interface EmbeddingMapper {
+  /** Embeds, maps and scores; returns the events that tell of it. Rejects with the signal's reason when aborted. */
+  map(directory: string, state: DeviceState, step: number, signal: AbortSignal): Promise<EventBody[]>;
+  dispose(): void;
+}
+
+/** Enough to see the classes; a map of more would hold the training up for longer than it is worth. */
+const POINTS = 1000;
+/** Labelled training images whose neighbours vote. */
+const VOTERS = 2000;
+const THUMBNAIL = 32;
+const BATCH = 128;
+
+export async function createEmbeddingMapper(
+  engine: Engine,
+  encoder: Encoder,
+  data: Data,
+  { seed, probe }: ExperimentConfig,
+  state: DeviceState,
+): Promise<EmbeddingMapper> {
+  const size = data.train.imageSize;
+  const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3]);
+  const shown = choose(data.test ?? data.train, POINTS, seed, 'mapped images');
+  const voters = data.test && data.train.labels ? choose(data.train, VOTERS, seed, 'kNN voters') : undefined;
+  const embed = (state: DeviceState, set: ImageSet, signal: AbortSignal) =>
+    embedder.embed(state, evalBatches(set, { ...data, batchSize: BATCH }), { signal });
+
+  async function knnTop1(state: DeviceState, test: Embeddings, signal: AbortSignal) {
+    const truth = shown.labels;
+    if (!voters?.labels || !truth || !data.classes) return undefined;
+    const train = { embeddings: await embed(state, voters, signal), labels: voters.labels };
+    const options = { k: Math.min(probe.k, voters.size), temperature: probe.temperature, classes: data.classes.length };
+    const predictions = await knnPredict(engine, train, test, options, { signal });
+    return predictions.filter((label, i) => label === truth[i]).length / truth.length;
+  }
+
+  async function map(directory: string, state: DeviceState, step: number, signal: AbortSignal): Promise<EventBody[]> {
+    const startedAt = performance.now();
+    const embeddings = await embed(state, shown, signal);
+    const events: EventBody[] = [];
+    const top1 = await knnTop1(state, embeddings, signal);
+    if (top1 !== undefined) events.push({ type: 'metrics', step, values: { 'eval/knn_top1': top1 } });
+    // A plane shows nothing of fewer than these.
+    if (shown.size < 10) return events;
+
+    const { points, kl, perplexity, iterations } = await tsne(embeddings, { seed }, { signal });
+    const neighbours = Math.min(12, Math.floor((shown.size - 1) / 2));
+    const name = `media/embedding-${stepName(step)}`;
+    const content: EmbeddingFile = {
+      step,
+      // Three decimals are a thousandth of what a screen can show.
+      points: Array.from(points, (x) => Math.round(x * 1000) / 1000),
+      ids: Array.from({ length: shown.size }, (_, i) => shown.id(i)),
+      labels: shown.labels && Array.from(shown.labels),
+      classes: data.classes,
+      clusters: Array.from(kmeans(embeddings, { k: Math.min(data.classes?.length ?? 10, shown.size), seed }).clusters),
+      png: 'media/thumbnails.png',
+      thumbnailSize: Math.min(THUMBNAIL, size),
+      columns: Math.ceil(Math.sqrt(shown.size)),
+      perplexity,
+      seed,
+      iterations,
+      kl,
+      trustworthiness: await trustworthiness(embeddings, points, neighbours, { signal }),
+      seconds: (performance.now() - startedAt) / 1000,
+    };
+    await mkdir(join(directory, 'media'), { recursive: true });
+    const tiles = await thumbnails(shown, content.thumbnailSize);
+    await replaceFile(join(directory, content.png), await encodeSheet(tiles, content.thumbnailSize, content.columns));
+    await replaceFile(join(directory, `${name}.json`), JSON.stringify(content));
+    events.push({ type: 'embedding', step, file: `${name}.json`, kl });
+    return events;
+  }
+  return { map, dispose: () => embedder.dispose() };
+}
+
+function choose(set: ImageSet, most: number, seed: number, what: string): ImageSet {
+  if (set.size <= most) return set;
+  return subset(set, random(seed, what).permutation(set.size).slice(0, most).sort());
+}
+
+async function thumbnails(set: ImageSet, side: number): Promise<Uint8Array[]> {
+  const { default: sharp } = await import('sharp');
+  const whole = { width: set.imageSize, height: set.imageSize, channels: 3 } as const;
+  const tiles: Uint8Array[] = [];
+  for (let i = 0; i < set.size; i++) {
+    const pixels = set.pixels(i);
+    tiles.push(
+      side === set.imageSize ? pixels : await sharp(pixels, { raw: whole }).resize(side, side).raw().toBuffer(),
+    );
+  }
+  return tiles;
+}

@@ -1,0 +1,110 @@
+/** Judging checkpoints: the protocols of evals/ on the images of a run, told in its journal. */
+import { join } from 'node:path';
+import type { EvaluateParams } from '../../protocol/control';
+import type { Evaluation, EvaluationKind, RunStatus } from '../../protocol/events';
+import { checkpointName } from '../../client/index';
+import type { Data } from '../data/index';
+import type { Engine, HostTensors } from '../engine/types';
+import { checkLabels, knnEvaluation, type FrozenFeatures, type Watch } from '../evals/index';
+import { probeEvaluation } from '../evals/linear-probe';
+import { createMethod, type Method } from '../methods/index';
+import { checkpointSteps, loadCheckpoint } from './checkpoint';
+import { chooseEngine } from './engine-choice';
+import { features } from './features';
+import { describeFailure } from './memory';
+import { openRunData } from './run-data';
+import type { Session } from './session';
+
+export interface EvaluatorParts {
+  readonly session: Session;
+  readonly engine: Engine;
+  readonly method: Method;
+  readonly data: Data;
+}
+
+/** Evaluates the checkpoint of one step: events tell how far it is, then what it scored. */
+export type Evaluator = (step: number, kind: EvaluationKind) => Promise<void>;
+
+const PROGRESS_MS = 500;
+
+/** Throws when the data have no labels to judge by. */
+export function createEvaluator({ session, engine, method, data }: EvaluatorParts): Evaluator {
+  const { config, directory, emit, requests } = session;
+  const { seed, probe } = config;
+  const { train, test, classes = [] } = data;
+  const { encoder } = method;
+  checkLabels(train.labels, train.size, classes, 'training');
+  checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
+  const labels = { train: train.labels, test: test.labels };
+  const fresh = method.init(seed);
+
+  /** Tells of `share` of the whole work, which begins at `from`. */
+  function watch(step: number, kind: EvaluationKind, from: number, share: number): Required<Watch> {
+    let told = -Infinity;
+    return {
+      signal: requests.ending,
+      onProgress: (done, message) => {
+        if (performance.now() - told < PROGRESS_MS) return;
+        told = performance.now();
+        emit({ type: 'evaluating', step, kind, done: from + done * share, message });
+      },
+    };
+  }
+
+  async function frozenFeatures(step: number, kind: EvaluationKind, weights: HostTensors): Promise<FrozenFeatures> {
+    const embed = (name: string, params: HostTensors, from: number, message: string) => {
+      const { signal, onProgress } = watch(step, kind, from, 0.25);
+      const options = { engine, encoder, data, signal, onProgress: (done: number) => onProgress(done, message) };
+      return features(join(directory, 'evaluations', `embeddings-${name}.safetensors`), encoderOf(params), options);
+    };
+    const pretrained = await embed(checkpointName(step), weights, 0, 'Embedding with the pretrained encoder');
+    const randomInit = await embed('random-init', fresh, 0.25, 'Embedding with a random-init encoder');
+    return { classes, labels, pretrained, randomInit };
+  }
+
+  return async (step, kind) => {
+    emit({ type: 'evaluating', step, kind, done: 0, message: 'Reading the checkpoint' });
+    const { state: weights } = await loadCheckpoint(directory, step, fresh, 'model');
+    const tell = (rows: readonly Evaluation[]) => {
+      for (const evaluation of rows) emit({ type: 'evaluation', step, evaluation });
+    };
+    const frozen = await frozenFeatures(step, kind, weights);
+    const rest = watch(step, kind, 0.5, 0.5);
+    if (kind === 'probe') tell(await probeEvaluation(engine, frozen, { ...probe, seed }, rest));
+    tell(await knnEvaluation(engine, frozen, { ...probe, labels: kind === 'knn' ? probe.labels : [1], seed }, rest));
+  };
+}
+
+/** Evaluates a checkpoint of a run that nobody trains, the newest by default. Returns the status the run had. */
+export async function evaluate(session: Session, { step, kind }: EvaluateParams): Promise<RunStatus> {
+  const { config, directory, emit, run } = session;
+  const { status, step: fromStep, totalSteps } = run();
+  const { engine, fallback } = await chooseEngine(config);
+  const { description } = engine;
+  emit({ type: 'launched', job: 'evaluate', pid: process.pid, fromStep, totalSteps, engine: description, fallback });
+  try {
+    const steps = await checkpointSteps(directory);
+    const asked = step ?? steps.at(-1);
+    if (asked === undefined || !steps.includes(asked)) {
+      const known = steps.length > 0 ? `It has those of steps ${steps.join(', ')}.` : 'It has none.';
+      throw new Error(
+        `${run().manifest.runId} has no checkpoint ${asked === undefined ? 'to evaluate' : `of step ${asked}`}. ${known}`,
+      );
+    }
+    const data = await openRunData(session);
+    const method = createMethod(config.pretrain, config.data.imageSize);
+    await createEvaluator({ session, engine, method, data })(asked, kind);
+    data.dispose();
+  } catch (error) {
+    console.error(error);
+    emit({ type: 'notice', level: 'error', message: `The ${kind} evaluation failed: ${describeFailure(error)}` });
+  } finally {
+    engine.dispose();
+  }
+  // Evaluating does not train: a run that had crashed is now one that can be resumed.
+  return status === 'running' || status === 'paused' ? 'interrupted' : status;
+}
+
+function encoderOf(params: HostTensors): HostTensors {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith('encoder.')));
+}

@@ -1,0 +1,44 @@
+/** Saying that a model is too large before the system ends the process without a word. */
+import { totalmem } from 'node:os';
+import type { ExperimentConfig } from '../../protocol/config';
+import { formatBytes } from '../../protocol/format';
+
+/**
+ * Bytes that training surely holds at once: weights, gradients and two moments, and what the backward pass
+ * needs of each block (hidden layer, attention, four widths of tokens). What is really needed is more.
+ */
+export function leastMemory({ data, pretrain }: ExperimentConfig): number {
+  const { backbone, decoder, batchSize, maskRatio } = pretrain;
+  const patches = (data.imageSize / backbone.patchSize) ** 2;
+  const side = (tokens: number, width: number, depth: number, heads: number, mlpRatio: number) => ({
+    parameters: depth * width * width * (4 + 2 * mlpRatio),
+    activations: depth * batchSize * tokens * (width * (mlpRatio + 4) + heads * tokens),
+  });
+  const visible = patches * (1 - maskRatio);
+  const encoder = side(visible, backbone.width, backbone.depth, backbone.heads, backbone.mlpRatio);
+  const decoding = side(patches, decoder.width, decoder.depth, decoder.heads, 4);
+  const values = 4 * (encoder.parameters + decoding.parameters) + encoder.activations + decoding.activations;
+  return values * Float32Array.BYTES_PER_ELEMENT;
+}
+
+/** Throws when the machine, or the container's limit, is surely too small. */
+export function checkMemory(config: ExperimentConfig): void {
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  const needed = leastMemory(config);
+  if (needed > memory)
+    throw new Error(`${tooLarge} It needs at least ${formatBytes(needed)}; there are ${formatBytes(memory)}.`);
+}
+
+const tooLarge =
+  'The model does not fit into memory: lower pretrain.batchSize, pretrain.backbone.width or pretrain.backbone.depth.';
+
+/** The words of V8, Node and ONNX Runtime for an allocation that failed. */
+const allocation =
+  /array buffer allocation failed|invalid typed array length|bad_?alloc|failed to allocate|out of memory/i;
+
+/** An error in words for people. */
+export function describeFailure(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return allocation.test(message) ? `${tooLarge} (${message})` : message;
+}

@@ -1,0 +1,205 @@
+/** Pretraining, from the first image to the last checkpoint. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RunStatus } from '../../protocol/events';
+import { createLoader, type Batch, type ImageSet } from '../data/index';
+import { createMethod } from '../methods/index';
+import { adamw } from '../nn/optimizer';
+import { learningRate } from '../nn/schedule';
+import { trainStep } from '../nn/train-step';
+import { random } from '../random/random';
+import { attend } from './attend';
+import { newestCheckpoint, pruneCheckpoints, saveCheckpoint } from './checkpoint';
+import { createEmbeddingMapper } from './embedding-map';
+import { chooseEngine } from './engine-choice';
+import { createEvaluator } from './evaluate';
+import { totalSteps } from './length';
+import { checkMemory } from './memory';
+import { createReconstructor } from './reconstruct';
+import { openRunData } from './run-data';
+import type { Session } from './session';
+
+/**
+ * Trains from the newest checkpoint, or from the start, to the end or until somebody stops it. The same config,
+ * seed, engine and machine give the same weights, however often it was interrupted: every draw is a function
+ * of seed and step. Returns the status to end with.
+ */
+export async function pretrain(session: Session): Promise<RunStatus> {
+  const { config, directory, requests, emit } = session;
+  const { seed, pretrain: settings } = config;
+  const { batchSize } = settings;
+
+  emit({ type: 'status', status: 'running', reason: 'Opening the images' });
+  checkMemory(config);
+  const data = await openRunData(session);
+  const { engine, fallback } = await chooseEngine(config);
+  const method = createMethod(settings, config.data.imageSize);
+  const total = totalSteps(settings, data.train.size, 'pretrain');
+
+  // The state: parameters and the optimizer's moments, fresh or as the newest checkpoint has them.
+  const optimizer = adamw(settings.optimizer);
+  const params = method.init(seed);
+  const fresh = { ...params, ...optimizer.init(params) };
+  const { checkpoint, damaged } = await newestCheckpoint(directory, fresh);
+  const from = checkpoint?.step ?? 0;
+  const state = engine.upload(checkpoint?.state ?? fresh);
+
+  const scalar = { shape: [], dtype: 'float32' } as const;
+  const program = await engine.compile(
+    trainStep((given, inputs) => method.loss(given, inputs), optimizer),
+    {
+      state: state.specs,
+      inputs: { ...method.inputs(batchSize), lr: scalar, step: scalar },
+    },
+  );
+  const schedule = {
+    peak: (settings.optimizer.baseLr * batchSize) / 256,
+    min: settings.optimizer.minLr,
+    warmupSteps: Math.round(settings.optimizer.warmup * total),
+    totalSteps: total,
+  };
+  const loader = createLoader({
+    ...data,
+    set: withoutLabels(data.train),
+    batchSize,
+    seed,
+    transform: settings.transform,
+    startStep: from,
+    totalSteps: total,
+    field: 'pretrain.batchSize',
+  });
+  // Compiled when first needed: the first point of the loss should not wait for them.
+  const shown = { seed, maskRatio: settings.maskRatio, trueStatistics: settings.normalizeTarget };
+  const reconstructor = once(() => createReconstructor(engine, method, data, shown, state));
+  const mapper = once(() => createEmbeddingMapper(engine, method.encoder, data, config, state));
+  const evaluator = once(() => Promise.resolve(createEvaluator({ session, engine, method, data })));
+
+  const { description } = engine;
+  emit({
+    type: 'launched',
+    job: 'pretrain',
+    pid: process.pid,
+    fromStep: from,
+    totalSteps: total,
+    engine: description,
+    fallback,
+  });
+  for (const { step, reason } of damaged) {
+    emit({ type: 'notice', level: 'warning', message: `The checkpoint of step ${step} cannot be used: ${reason}` });
+  }
+  if (checkpoint && checkpoint.engine !== description) {
+    const message = `Steps up to ${from} ran on ${checkpoint.engine}, the rest runs on ${description}: the result is not bit for bit that of one engine.`;
+    emit({ type: 'notice', level: 'warning', message });
+  }
+  if (checkpoint && !session.run().checkpoints.some(({ step }) => step === from)) {
+    emit({ type: 'checkpoint', step: from, path: checkpoint.path, bytes: checkpoint.bytes, removed: [] });
+  }
+
+  let step = from;
+  let saved = from;
+  let window = { images: 0, seconds: 0, waited: 0 };
+
+  async function checkpointNow() {
+    if (saved === step && step > 0) return step;
+    const written = await saveCheckpoint(directory, step, description, await state.read());
+    saved = step;
+    const evaluated = new Set(session.run().evaluations.map((scored) => scored.step));
+    const removed = await pruneCheckpoints(directory, settings.keepCheckpoints, evaluated);
+    emit({ type: 'checkpoint', ...written, removed });
+    return step;
+  }
+
+  const due = (every: number) => step % every === 0 || step === total;
+  try {
+    while (step < total) {
+      // ONNX Runtime keeps this thread to itself during a step; between two, others have their turn.
+      await nextTurn();
+      const end = await attend(session, {
+        checkpoint: checkpointNow,
+        evaluate: async (params) => {
+          const asked = params.step ?? (await checkpointNow());
+          await (
+            await evaluator()
+          )(asked, params.kind);
+        },
+      });
+      if (end) {
+        await checkpointNow();
+        return end;
+      }
+
+      const began = performance.now();
+      const batch = await loader.next();
+      const lr = learningRate(schedule, step + 1);
+      const { loss, grad_norm, ...metrics } = await program.run(state, {
+        ...method.draw(batchSize, random(seed, 'draws', step)),
+        images: batch.images,
+        lr: Float32Array.of(lr),
+        step: Float32Array.of(step + 1),
+      });
+      step++;
+      const values = { 'train/loss': loss!.data[0]!, 'train/lr': lr, 'train/grad_norm': grad_norm!.data[0]! };
+      for (const [key, { data }] of Object.entries(metrics)) Object.assign(values, { [key]: data[0]! });
+      if (!Object.values(values).every(Number.isFinite)) throw nonFinite(step, values, batch, data.train);
+      window.images += batchSize;
+      window.seconds += (performance.now() - began) / 1000;
+      window.waited += loader.waitMs() / 1000;
+
+      if (step === from + 1 || due(settings.logEvery)) {
+        emit({ type: 'metrics', step, values: { ...values, ...performanceOf(window) } });
+        window = { images: 0, seconds: 0, waited: 0 };
+      }
+      if (step === 1 || due(settings.reconstructEvery)) {
+        emit(await (await reconstructor()).reconstruct(directory, state, step));
+      }
+      if (due(settings.embedEvery)) {
+        await unlessEnding(requests.ending, async () => {
+          for (const event of await (await mapper()).map(directory, state, step, requests.ending)) emit(event);
+        });
+      }
+      // Last, so that a checkpoint stands for everything up to its step.
+      if (due(settings.checkpointEvery)) await checkpointNow();
+    }
+    return 'finished';
+  } finally {
+    await loader.dispose();
+    data.dispose();
+    program.dispose();
+    state.dispose();
+    engine.dispose();
+  }
+}
+
+/** Labels never reach a pretext task. */
+function withoutLabels({ labels: _, ...set }: ImageSet): ImageSet {
+  return set;
+}
+
+function performanceOf({ images, seconds, waited }: { images: number; seconds: number; waited: number }) {
+  return {
+    'perf/images_per_second': images / seconds,
+    'perf/data_wait': waited / seconds,
+    'perf/memory_mb': process.memoryUsage.rss() / 1e6,
+  };
+}
+
+function nonFinite(step: number, values: Readonly<Record<string, number>>, batch: Batch, set: ImageSet): Error {
+  const [key, value] = Object.entries(values).find(([, value]) => !Number.isFinite(value))!;
+  const ids = Array.from(batch.indices, (index) => set.id(index)).join(', ');
+  return new Error(
+    `${key} is ${value} at step ${step}. Lower pretrain.optimizer.baseLr, or set pretrain.optimizer.clipNorm (1 is customary), and start again. The images of this batch: ${ids}`,
+  );
+}
+
+/** Work beside the training that gives way when the end is asked for. */
+async function unlessEnding(ending: AbortSignal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!ending.aborted) throw error;
+  }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
+}

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { openData, type Data } from '../data/index';
+import type { Session } from './session';
+
+const PROGRESS_MS = 1000;
+
+/** Opens the images of a run, telling in its journal how far it is and what had to be left out. */
+export async function openRunData({ config, project, run, emit, requests }: Session): Promise<Data> {
+  let told = Date.now();
+  const data = await openData({
+    ...config.data,
+    seed: config.seed,
+    baseFolder: project,
+    cacheFolder: join(project, '.tessera', 'cache'),
+    signal: requests.ending,
+    onProgress: ({ message, done, total }) => {
+      if (Date.now() - told < PROGRESS_MS) return;
+      told = Date.now();
+      emit({ type: 'status', status: run().status, reason: `${message}: ${done} of ${total}` });
+    },
+  });
+  const known = new Set(run().notices.map(({ message }) => message));
+  const notice = (level: 'info' | 'warning', message: string) => {
+    if (!known.has(message)) emit({ type: 'notice', level, message });
+  };
+  for (const note of data.notes) notice('info', note);
+  if (data.skipped.length > 0) {
+    const shown = data.skipped.slice(0, 10).map(({ file, reason }) => `\n  ${file}: ${reason}`);
+    const more = data.skipped.length > 10 ? `\n  and ${data.skipped.length - 10} more` : '';
+    notice('warning', `${data.skipped.length} unreadable image files were left out:${shown.join('')}${more}`);
+  }
+  return data;
+}

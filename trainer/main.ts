@@ -1,0 +1,75 @@
+/**
+ * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kind KIND [--step N]`.
+ * Says one line of JSON when it owns its run, or why it does not; from then on it speaks through the journal.
+ */
+import { writeSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { logPath } from '../client/index';
+import type { RunStatus } from '../protocol/events';
+import { conclude } from './jobs/conclude';
+import { ConfigError } from './jobs/config-file';
+import { evaluate } from './jobs/evaluate';
+import { redirectOutput } from './jobs/log';
+import { pretrain } from './jobs/pretrain';
+import { openRun, type Session } from './jobs/session';
+import { startRun } from './jobs/start';
+
+interface Order {
+  readonly session: Session;
+  readonly job: (session: Session) => Promise<RunStatus>;
+}
+
+async function takeOrder(args: string[]): Promise<Order> {
+  const { positionals, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { again: { type: 'boolean' }, kind: { type: 'string' }, step: { type: 'string' } },
+  });
+  const [command, path] = positionals;
+  if (!command || !path) throw new Error('Say what to do: pretrain CONFIG, resume RUNDIR or evaluate RUNDIR.');
+  switch (command) {
+    case 'pretrain':
+      return { session: await startRun(path, { again: values.again }), job: pretrain };
+    case 'resume': {
+      const session = await openRun(path);
+      if (session.run().status !== 'finished') return { session, job: pretrain };
+      await session.end();
+      throw new Error(`${session.manifest.runId} has finished; there is nothing to resume.`);
+    }
+    case 'evaluate': {
+      const { kind } = values;
+      if (kind !== 'knn' && kind !== 'probe' && kind !== 'finetune') {
+        throw new Error(`--kind must be knn, probe or finetune, not ${kind}.`);
+      }
+      const step = values.step === undefined ? undefined : Number(values.step);
+      if (step !== undefined && !Number.isSafeInteger(step))
+        throw new Error(`--step must be a number, not ${values.step}.`);
+      return { session: await openRun(path), job: (session) => evaluate(session, { kind, step }) };
+    }
+    default:
+      throw new Error(`There is no job "${command}".`);
+  }
+}
+
+function say(line: object) {
+  writeSync(1, `${JSON.stringify(line)}\n`);
+}
+
+let order: Order;
+try {
+  order = await takeOrder(process.argv.slice(2));
+} catch (error) {
+  const problems = error instanceof ConfigError ? error.problems : undefined;
+  say({ error: { message: (error as Error).message, problems } });
+  process.exit(problems ? 2 : 1);
+}
+say({ ready: { runDirectory: order.session.directory } });
+redirectOutput(logPath(order.session.directory));
+try {
+  const status = await conclude(order.session, order.job);
+  process.exit(status === 'failed' ? 1 : 0);
+} catch (error) {
+  // The journal itself cannot be written: what is known goes to the log.
+  console.error(error);
+  process.exit(1);
+}
