@@ -2,6 +2,7 @@ export { createEmbedder, type Embedder } from './embed';
 export { knnEvaluation, knnPredict, type KnnOptions } from './knn';
 export { fitProbe, probeEvaluation, type ProbeOptions } from './linear-probe';
 export { checkLabels, checkTrainingLabels } from './labels';
+export { finetuneEvaluation, type FinetuneInput, type FinetuneOptions } from './finetune';
 export { kmeans, type Clustering } from './kmeans';
 export { trustworthiness } from './trustworthiness';
 export { tsne, type TsneMap, type TsneOptions } from './tsne';

@@ -14,8 +14,6 @@ export type KnnOptions = Pick<ProbeConfig, 'k' | 'temperature'>;
 /**
  * Weighted k-nearest-neighbour classification (Wu et al. 2018; k 20 and temperature 0.07 as in DINO) with
  * each share of the training labels, beside a random-init encoder.
- *
- * @param shares shares of the training labels in (0, 1], one row each.
  */
 export async function knnEvaluation(
   engine: Engine,

@@ -36,9 +36,9 @@ export interface ImageBatch {
   readonly count: number;
 }
 
-/** Augmented batches, drawn forever in a seeded order. */
+/** Batches of augmented views, in a seeded order. */
 export interface TrainBatches {
-  /** `indices` [B]: which training image each one is. */
+  /** images [B, H, W, C]; indices [B], which of the chosen images each one shows. */
   next(): Promise<{ readonly images: Float32Array; readonly indices: Int32Array }>;
   dispose(): void | Promise<void>;
 }
@@ -49,8 +49,8 @@ export interface LabelledImages {
   readonly labels: TrainAndTest<Int32Array>;
   /** [H, W, C] */
   readonly imageShape: readonly [number, number, number];
-  /** Batches of exactly `batchSize` images out of `indices` of the training set; the same call gives the same batches. */
-  trainBatches(indices: Int32Array, batchSize: number, steps: number): TrainBatches;
+  /** `steps` batches of exactly `batchSize` of the training images that `chosen` names; the same call gives the same batches. */
+  trainBatches(chosen: Int32Array, batchSize: number, steps: number): TrainBatches;
   /** Every test image once, in order, the last batch padded. */
   testBatches(batchSize: number): AsyncIterable<ImageBatch>;
 }
