@@ -253,7 +253,7 @@ define('BatchMatMul', two, (dy, saved, { transposeA, transposeB }) => {
   if (b.size === b.shape.at(-1)! * b.shape.at(-2)! && a.rank > 2 && !tA && dy.rank === a.rank) {
     // One matrix meets the rows of all of a's: flattened, its gradient is one product instead of a sum of many.
     const rows = (x: Tensor) => tf.reshape(x, [-1, x.shape.at(-1)!]);
-    const matrix = tf.reshape(b, b.shape.slice(-2) as [number, number]);
+    const matrix = tf.reshape(b, b.shape.slice(-2));
     return {
       a: () => tf.reshape(tf.matMul(rows(dy), matrix, false, !tB), a.shape),
       b: () => tf.reshape(tB ? tf.matMul(rows(dy), rows(a), true) : tf.matMul(rows(a), rows(dy), true), b.shape),

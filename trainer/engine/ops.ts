@@ -34,7 +34,7 @@ export const gatherRows = (x: Tensor2D, indices: Tensor1D, inverse: Tensor1D): T
         return tf.gather(tf.concat([dy as Tensor2D, nothing as Tensor2D], 0), saved[0] as Tensor1D);
       },
     };
-  })(x) as Tensor2D;
+  })(x);
 
 /** Cross entropy of each row. logits [B, C], labels [B] (int32) -> [B], in nats. */
 export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1D {

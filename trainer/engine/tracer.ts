@@ -14,7 +14,7 @@ export const TRACE = 'tessera-trace';
 
 let current: Graph | undefined;
 let values = new WeakMap<object, Value>();
-let hostRead: Error | undefined;
+const hostReads: Error[] = [];
 
 const randomOp = /\b(random\w*|truncatedNormal|multinomial|dropout)__op/;
 
@@ -32,11 +32,11 @@ class TraceBackend extends KernelBackend {
     throw new Error('a tensor cannot move into a trace');
   }
   override readSync(): never {
-    throw (hostRead = new Error('the value of a tensor cannot be read while tracing'));
+    throw new Error('the value of a tensor cannot be read while tracing');
   }
   override read(): Promise<never> {
     // A rejection would surface twice: `trace` throws the recorded error once the step returns.
-    hostRead = new Error('the value of a tensor cannot be read while tracing');
+    hostReads.push(new Error('the value of a tensor cannot be read while tracing'));
     return new Promise<never>(() => undefined);
   }
   override numDataIds = () => 0;
@@ -91,7 +91,7 @@ export function recording<T>(record: (graph: Graph) => T): { graph: Graph; resul
   const previous = engine().backendName;
   try {
     current = graph;
-    hostRead = undefined;
+    hostReads.length = 0;
     values = new WeakMap();
     // Synchronous for a backend with a synchronous factory.
     void engine().setBackend(TRACE);
@@ -99,7 +99,7 @@ export function recording<T>(record: (graph: Graph) => T): { graph: Graph; resul
     engine().tidy(() => {
       result = record(graph);
     });
-    if (hostRead) throw hostRead;
+    if (hostReads[0]) throw hostReads[0];
     return { graph, result };
   } finally {
     current = undefined;

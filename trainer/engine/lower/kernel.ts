@@ -14,11 +14,11 @@ export function lower<A = Attributes, I = Inputs>(kernelName: string, lowering: 
   const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
     const values = Object.fromEntries(
       Object.entries(inputs)
-        .filter(([, info]) => info != null)
+        .filter(([, info]) => info !== undefined && info !== null)
         .map(([name, info]) => [name, tracer.valueOf(info!)]),
     );
     const result = lowering(values as I, tracer.graph(), (attrs ?? {}) as A);
-    return Array.isArray(result) ? result.map(tracer.tensorInfo) : tracer.tensorInfo(result);
+    return Array.isArray(result) ? result.map((value) => tracer.tensorInfo(value)) : tracer.tensorInfo(result);
   };
   registerKernel({ kernelName, backendName: TRACE, kernelFunc });
 }

@@ -1,4 +1,4 @@
-import { backend_util, slice_util, util, type TensorInfo } from '@tensorflow/tfjs-core';
+import { backend_util, slice_util, util, type Tensor } from '@tensorflow/tfjs-core';
 import type { ElementType, Graph, Value } from '../graph';
 import { size } from '../shapes';
 import { cast, lower, reshape, shaped } from './kernel';
@@ -80,7 +80,7 @@ lower<{ axis: number }, Record<string, Value>>('Concat', (inputs, graph, { axis 
 });
 lower<{ numOrSizeSplits: number | number[]; axis: number }, X>('SplitV', ({ x }, graph, attributes) => {
   const axis = normalAxis(attributes.axis, x.shape.length);
-  const sizes = backend_util.prepareSplitSize(info(x) as never, attributes.numOrSizeSplits, axis);
+  const sizes = backend_util.prepareSplitSize(info(x), attributes.numOrSizeSplits, axis);
   return split(graph, x, sizes, axis);
 });
 lower<{ axis: number }, Record<string, Value>>('Pack', (inputs, graph, attributes) => {
@@ -164,5 +164,4 @@ function backendRange(start: number, stop: number, step: number): number[] {
   return Array.from({ length: count }, (_, i) => start + i * step);
 }
 
-const info = (x: Value) =>
-  ({ shape: [...x.shape], rank: x.shape.length, dtype: x.dtype }) as unknown as TensorInfo & never;
+const info = (x: Value) => ({ shape: [...x.shape], rank: x.shape.length, dtype: x.dtype }) as unknown as Tensor;

@@ -1,0 +1,125 @@
+/**
+ * One optimizer step of a masked autoencoder (forward, backward, AdamW) on the compiled CPU
+ * engine and in eager PyTorch: same model, batch and optimizer, two threads each, taking turns.
+ */
+import { writeFile } from 'node:fs/promises';
+import { createEngine } from '../trainer/engine/index';
+import { createMethod } from '../trainer/methods/index';
+import { adamw } from '../trainer/nn/optimizer';
+import { trainStep } from '../trainer/nn/train-step';
+import { random } from '../trainer/random/random';
+import { PretrainConfig } from '../protocol/config';
+import { startPeer } from './peer';
+
+const THREADS = 2;
+const IMAGE_SIZE = 32;
+const LEARNING_RATE = 1e-3;
+
+const configs = [
+  {
+    name: 'MAE small, batch 64',
+    batch: 64,
+    steps: 8,
+    backbone: { patchSize: 4, width: 128, depth: 6, heads: 4 },
+    decoder: { width: 64, depth: 2, heads: 4 },
+  },
+  {
+    name: 'ViT-Ti/2, batch 32',
+    batch: 32,
+    steps: 2,
+    backbone: { patchSize: 2, width: 192, depth: 12, heads: 3 },
+    decoder: { width: 192, depth: 4, heads: 3 },
+  },
+];
+type Config = (typeof configs)[number];
+
+const ROUNDS = 5;
+
+interface Row {
+  config: string;
+  engine: string;
+  msPerStep: number;
+  peer: string | null;
+  peerMsPerStep: number | null;
+  ratio: number | null;
+  buildMs: number;
+}
+
+export async function step({ json }: { json?: string }): Promise<void> {
+  const rows: Row[] = [];
+  for (const config of configs) {
+    const own = await compiled(config);
+    const peer = await startPeer('mae_torch.py', { ...config, imageSize: IMAGE_SIZE, threads: THREADS });
+    if (!peer.name) console.log(`No peer: ${peer.missing}`);
+    const times = { own: [] as number[], peer: [] as number[] };
+    for (let round = 0; round < ROUNDS; round++) {
+      times.own.push(...(await own.run(config.steps)));
+      times.peer.push(...(await peer.run(config.steps)));
+    }
+    await peer.stop();
+    const msPerStep = median(times.own);
+    const peerMsPerStep = peer.name ? median(times.peer) : null;
+    rows.push({
+      config: config.name,
+      engine: own.engine,
+      msPerStep,
+      peer: peer.name,
+      peerMsPerStep,
+      ratio: peerMsPerStep === null ? null : msPerStep / peerMsPerStep,
+      buildMs: own.buildMs,
+    });
+    own.dispose();
+  }
+  console.table(rows);
+  if (json) await writeFile(json, JSON.stringify(rows, null, 2) + '\n');
+}
+
+async function compiled(config: Config) {
+  const engine = await createEngine({ engine: 'onnx', device: 'cpu', threads: THREADS });
+  const { batch, backbone, decoder } = config;
+  const method = createMethod(PretrainConfig.parse({ backbone, decoder }), IMAGE_SIZE);
+  const optimizer = adamw({ betas: [0.9, 0.95], weightDecay: 0.05 });
+  const params = method.init(0);
+  const initial = { ...params, ...optimizer.init(params) };
+  const scalar = { shape: [], dtype: 'float32' as const };
+  const inputs = method.inputs(batch);
+  const started = performance.now();
+  const program = await engine.compile(
+    trainStep((given, taken) => method.loss(given, taken), optimizer),
+    { state: initial, inputs: { ...inputs, lr: scalar, step: scalar } },
+  );
+  const buildMs = performance.now() - started;
+  const state = engine.upload(initial);
+  const draws = random(0, 'images');
+  const images = Float32Array.from({ length: batch * IMAGE_SIZE * IMAGE_SIZE * 3 }, () => draws.normal());
+  let done = 0;
+  const one = async () => {
+    const from = performance.now();
+    const drawn = method.draw(batch, random(0, 'mask', done));
+    const at = { lr: Float32Array.of(LEARNING_RATE), step: Float32Array.of(++done) };
+    await program.run(state, { images, ...drawn, ...at });
+    return performance.now() - from;
+  };
+  await one(); // the first steps allocate
+  await one();
+  return {
+    engine: engine.description,
+    buildMs,
+    async run(steps: number) {
+      const times: number[] = [];
+      for (let i = 0; i < steps; i++) times.push(await one());
+      return times;
+    },
+    dispose() {
+      state.dispose();
+      program.dispose();
+      engine.dispose();
+    },
+  };
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
+}
