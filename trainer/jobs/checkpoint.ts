@@ -19,6 +19,8 @@ const stateSchema = z.object({
   step: z.int().min(0),
   /** Continuing on another engine trains on, but not bit for bit the same. */
   engine: z.string(),
+  /** Per channel, of values in [0, 1]: what images are normalised with before they enter the encoder. */
+  normalization: z.object({ mean: z.array(z.number()), std: z.array(z.number()) }),
   model: fileFacts,
   optimizer: fileFacts,
 });
@@ -36,6 +38,7 @@ export interface LoadedCheckpoint {
   readonly path: string;
   readonly bytes: number;
   readonly engine: string;
+  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
   readonly state: HostTensors;
   /** Of the model's file. */
   readonly sha256: string;
@@ -45,7 +48,7 @@ export interface LoadedCheckpoint {
 export async function saveCheckpoint(
   directory: string,
   step: number,
-  engine: string,
+  { engine, mean, std }: { engine: string; mean: readonly number[]; std: readonly number[] },
   state: HostTensors,
 ): Promise<SavedCheckpoint> {
   const folder = join(directory, 'checkpoints');
@@ -58,7 +61,7 @@ export async function saveCheckpoint(
     await mkdir(temporary, { recursive: true });
     const model = await writeSafetensors(join(temporary, 'model.safetensors'), part(false), { step: String(step) });
     const optimizer = await writeSafetensors(join(temporary, 'optimizer.safetensors'), part(true));
-    const text = JSON.stringify({ version: 1, step, engine, model, optimizer }, null, 2);
+    const text = JSON.stringify({ version: 1, step, engine, normalization: { mean, std }, model, optimizer }, null, 2);
     await writeFileSynced(join(temporary, 'state.json'), text);
     await rm(join(directory, path), { recursive: true, force: true });
     await rename(temporary, join(directory, path));
@@ -112,7 +115,8 @@ export async function loadCheckpoint(
   const wanted = Object.entries(specs).filter(([name]) => part === 'all' || !name.startsWith(OPTIMIZER_PREFIX));
   checkShapes(folder, loaded, Object.fromEntries(wanted));
   const bytes = facts.model.bytes + facts.optimizer.bytes;
-  return { step, path: checkpointPath(step), bytes, engine: facts.engine, state: loaded, sha256: facts.model.sha256 };
+  const { engine, normalization } = facts;
+  return { step, path: checkpointPath(step), bytes, engine, normalization, state: loaded, sha256: facts.model.sha256 };
 }
 
 /** A checkpoint that is whole, but of another model. */

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { EvaluateParams } from '../../protocol/control';
 import type { Evaluation, EvaluationKind, RunStatus } from '../../protocol/events';
 import { checkpointName } from '../../client/index';
-import type { Data } from '../data/index';
+import { createLoader, evalBatches, subset, type Data } from '../data/index';
 import type { Engine, HostTensors } from '../engine/types';
-import { checkLabels, knnEvaluation, type FrozenFeatures, type Watch } from '../evals/index';
+import { checkLabels, knnEvaluation, type FrozenFeatures, type LabelledImages, type Watch } from '../evals/index';
+import { finetuneEvaluation } from '../evals/finetune';
 import { probeEvaluation } from '../evals/linear-probe';
 import { createMethod, type Method } from '../methods/index';
 import { checkpointSteps, loadCheckpoint } from './checkpoint';
@@ -13,6 +14,7 @@ import { chooseEngine } from './engine-choice';
 import { features } from './features';
 import { describeFailure } from './memory';
 import { openRunData } from './run-data';
+import { keepSafetensors } from './safetensors';
 import type { Session } from './session';
 
 export interface EvaluatorParts {
@@ -30,13 +32,30 @@ const PROGRESS_MS = 500;
 /** Throws when the data have no labels to judge by. */
 export function createEvaluator({ session, engine, method, data }: EvaluatorParts): Evaluator {
   const { config, directory, emit, requests } = session;
-  const { seed, probe } = config;
+  const { seed, probe, finetune } = config;
   const { train, test, classes = [] } = data;
   const { encoder } = method;
   checkLabels(train.labels, train.size, classes, 'training');
   checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
   const labels = { train: train.labels, test: test.labels };
   const fresh = method.init(seed);
+  const images: LabelledImages = {
+    classes,
+    labels,
+    imageShape: [train.imageSize, train.imageSize, 3],
+    trainBatches: (indices, batchSize, steps) =>
+      createLoader({
+        ...data,
+        set: subset(train, indices),
+        batchSize,
+        seed,
+        transform: finetune.transform,
+        startStep: 0,
+        totalSteps: steps,
+        field: 'finetune.batchSize',
+      }),
+    testBatches: (batchSize) => evalBatches(test, { ...data, batchSize }),
+  };
 
   /** Tells of `share` of the whole work, which begins at `from`. */
   function watch(step: number, kind: EvaluationKind, from: number, share: number): Required<Watch> {
@@ -68,6 +87,20 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
     const tell = (rows: readonly Evaluation[]) => {
       for (const evaluation of rows) emit({ type: 'evaluation', step, evaluation });
     };
+    if (kind === 'finetune') {
+      const input = { encoder, pretrained: weights, data: images };
+      for (const { evaluation, weights } of await finetuneEvaluation(
+        engine,
+        input,
+        { ...finetune, seed },
+        watch(step, kind, 0, 1),
+      )) {
+        const name = `${checkpointName(step)}-finetune-${evaluation.labels}.safetensors`;
+        await keepSafetensors(join(directory, 'evaluations', name), weights, { step: String(step) });
+        tell([evaluation]);
+      }
+      return;
+    }
     const frozen = await frozenFeatures(step, kind, weights);
     const rest = watch(step, kind, 0.5, 0.5);
     if (kind === 'probe') tell(await probeEvaluation(engine, frozen, { ...probe, seed }, rest));

@@ -1,12 +1,10 @@
 /** Embeddings of all labelled images by a frozen encoder, kept beside the run so that a second look is quick. */
 import { createHash } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { evalBatches, type Data, type ImageSet } from '../data/index';
 import type { Engine, HostTensor, HostTensors } from '../engine/types';
 import { createEmbedder, type Embeddings, type TrainAndTest } from '../evals/index';
 import type { Encoder } from '../nn/encoder';
-import { readSafetensors, writeSafetensors } from './safetensors';
+import { keepSafetensors, readSafetensors } from './safetensors';
 
 const BATCH = 128;
 
@@ -48,7 +46,7 @@ export async function features(
         },
       );
     const embedded = { train: await embed(data.train), test: await embed(test) };
-    await keep(file, { train: tensor(embedded.train), test: tensor(embedded.test) }, key);
+    await keepSafetensors(file, { train: tensor(embedded.train), test: tensor(embedded.test) }, { key });
     return embedded;
   } finally {
     embedder.dispose();
@@ -64,18 +62,6 @@ function fingerprint(engine: Engine, weights: HostTensors, { train, test, mean, 
   hash.update(JSON.stringify([engine.description, train.imageSize, mean, std, train.size, test?.size]));
   for (const set of [train, test]) for (let i = 0; i < (set?.size ?? 0); i++) hash.update(set!.id(i)).update('\n');
   return hash.digest('hex');
-}
-
-async function keep(file: string, tensors: HostTensors, key: string): Promise<void> {
-  const temporary = `${file}.writing`;
-  await mkdir(dirname(file), { recursive: true });
-  try {
-    await writeSafetensors(temporary, tensors, { key });
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
 }
 
 const tensor = ({ values, size, width }: Embeddings): HostTensor => ({

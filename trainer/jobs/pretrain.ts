@@ -100,7 +100,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 
   async function checkpointNow() {
     if (saved === step && step > 0) return step;
-    const written = await saveCheckpoint(directory, step, description, await state.read());
+    const written = await saveCheckpoint(directory, step, { ...data, engine: description }, await state.read());
     saved = step;
     const evaluated = new Set(session.run().evaluations.map((scored) => scored.step));
     const removed = await pruneCheckpoints(directory, settings.keepCheckpoints, evaluated);

@@ -3,9 +3,11 @@
  * header, then the tensors' bytes, little-endian. The reader trusts nothing that the file says.
  */
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import * as jsonc from 'jsonc-parser';
 import type { DType, HostTensor, HostTensors } from '../engine/types';
+import { describeDiskError } from './synced';
 
 export interface WrittenFile {
   readonly bytes: number;
@@ -57,6 +59,23 @@ export async function writeSafetensors(
     return { bytes, sha256: hash.digest('hex') };
   } finally {
     await handle.close();
+  }
+}
+
+/** Writes a file that is there whole or not at all, and its folder if need be. */
+export async function keepSafetensors(
+  file: string,
+  tensors: HostTensors,
+  metadata: Readonly<Record<string, string>>,
+): Promise<void> {
+  const temporary = `${file}.writing`;
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeSafetensors(temporary, tensors, metadata);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new Error(`Cannot write ${file}: ${describeDiskError(error)}`, { cause: error });
   }
 }
 
