@@ -70,8 +70,8 @@ function evaluationLine(block: 'probe' | 'finetune', runs: readonly TrackedRun[]
     const { evaluation, step } = newest;
     const { baseline } = evaluation;
     parts.push(
-      `${shortName(evaluation)} ${formatPercent(evaluation.score.top1)} @ step ${formatStep(step)} (${formatGain(evaluation.gain)})`,
-      `${baseline.name} ${formatPercent(baseline.top1)}`,
+      `${shortName(evaluation)} ${formatPercent(evaluation.score.top1)} @ step ${formatStep(step)}`,
+      `${formatGain(evaluation.gain)} over ${baseline.name} ${formatPercent(baseline.top1)}`,
     );
     const best = bestScore(main, evaluation);
     if (best && best.evaluation.score.top1 > evaluation.score.top1) {

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { bestLoss, escapeCell, scoreLine, scoresTable } from '../../../extension/scores';
+import { checkpoint, evaluation, finished, launched, row, runOf, started, tracked } from './runs';
+
+describe('the text beside a block', () => {
+  const trained = [launched, row(10, 0.5), row(4000, 0.0421), checkpoint(4000), finished];
+
+  it('is absent before anything ran', () => {
+    expect(scoreLine('pretrain', [])).toBeUndefined();
+    expect(scoreLine('probe', [tracked(trained)])).toBeUndefined();
+  });
+
+  it('says how far a live run is, and when it ends', () => {
+    const line = scoreLine('pretrain', [tracked([launched, row(1240, 0.0421)], { alive: true })]);
+    expect(line?.text).toBe('step 1,240/4,000 · loss 0.0421 · 5 min left');
+  });
+
+  it('says how a run ended', () => {
+    expect(scoreLine('pretrain', [tracked(trained)])?.text).toBe('finished · step 4,000/4,000 · loss 0.0421');
+    expect(scoreLine('pretrain', [tracked([launched, row(10, 0.5)])])?.text).toMatch(/^crashed · step 10/);
+  });
+
+  it('gives a score with its step, gain and baseline', () => {
+    const line = scoreLine('probe', [tracked([...trained, evaluation(4000, 0.714)])]);
+    expect(line?.text).toBe('linear 71.4% @ step 4,000 · +33.2 points (95% CI +30.0 to +35.0) over random init 38.2%');
+  });
+
+  it('adds the best score when the newest is not the best', () => {
+    const runs = [tracked([...trained, evaluation(3500, 0.73), evaluation(4000, 0.714)])];
+    expect(scoreLine('probe', runs)?.text).toMatch(/^linear 71\.4% @ step 4,000 .*· best 73\.0% @ step 3,500$/);
+  });
+
+  it('leads with all labels, and compares only equal shares of labels', () => {
+    const runs = [
+      tracked([
+        ...trained,
+        evaluation(3500, 0.99, { labels: 0.1 }),
+        evaluation(4000, 0.7),
+        evaluation(4000, 0.5, { labels: 0.01 }),
+      ]),
+    ];
+    expect(scoreLine('probe', runs)?.text).toMatch(/^linear 70\.0% @ step 4,000/);
+    expect(scoreLine('probe', runs)?.text).not.toMatch(/best/);
+  });
+
+  it('looks at all runs for the best, at the newest evaluation for the latest', () => {
+    const older = tracked([...trained, evaluation(4000, 0.8)], { runId: 'older', createdAt: started - 1 });
+    const newer = tracked([...trained, launched, evaluation(4000, 0.7)]);
+    expect(scoreLine('probe', [newer, older])?.text).toMatch(/^linear 70\.0%.*best 80\.0%/);
+  });
+
+  it('tells what an evaluation under way is doing', () => {
+    const judging = [
+      ...trained,
+      { ...launched, job: 'evaluate' as const },
+      {
+        type: 'evaluating' as const,
+        step: 4000,
+        kind: 'probe' as const,
+        done: 0.4,
+        message: 'choosing the learning rate',
+      },
+    ];
+    expect(scoreLine('probe', [tracked(judging, { alive: true })])?.text).toBe(
+      'linear probe of step 4,000, 40%: choosing the learning rate',
+    );
+    expect(scoreLine('finetune', [tracked(judging, { alive: true })])).toBeUndefined();
+  });
+
+  it('keeps fine-tuning apart from probing', () => {
+    const tuned = evaluation(4000, 0.62, {
+      kind: 'finetune',
+      labels: 0.1,
+      baseline: { name: 'from scratch', top1: 0.5, interval: [0.4, 0.6] },
+    });
+    const runs = [tracked([...trained, tuned])];
+    expect(scoreLine('finetune', runs)?.text).toMatch(/^fine-tune, 10% labels 62\.0% .* over from scratch 50\.0%$/);
+    expect(scoreLine('probe', runs)).toBeUndefined();
+  });
+});
+
+describe('tables', () => {
+  it('hold each score beside its baseline with both uncertainties', () => {
+    const { evaluations } = runOf([launched, checkpoint(10), evaluation(10, 0.714)]);
+    const [header, , first] = scoresTable(evaluations).split('\n');
+    expect(header).toBe('| step | protocol | top\\-1 | baseline | gain |');
+    expect(first).toMatch(/71\.4%.*95% CI.*random init 38\.2%.*95% CI.*33\.2 points/);
+  });
+
+  it('stay short however many scores there are', () => {
+    const { evaluations } = runOf([launched, ...Array.from({ length: 40 }, (_, i) => evaluation(i, 0.5))]);
+    expect(scoresTable(evaluations).split('\n').length).toBeLessThan(20);
+    expect(scoresTable(evaluations)).toMatch(/and 28 more$/);
+  });
+
+  it('let no name from a file become Markdown', () => {
+    expect(escapeCell('[x](command:a) | <b>\nnext')).toBe('\\[x\\]\\(command:a\\) \\| \\<b\\> next');
+  });
+});
+
+it('finds the lowest loss of a run longer than a call has arguments', () => {
+  const steps = Array.from({ length: 300_000 }, (_, i) => i + 1);
+  const run = { ...runOf([launched]), metrics: { 'train/loss': { steps, values: steps.map((s) => 1 / s) } } };
+  expect(bestLoss(run)).toBeCloseTo(1 / 300_000, 12);
+});
