@@ -1,5 +1,6 @@
 // A real VS Code with our VSIX in it: the server that `npm start` falls back to, and the window that tests drive.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -179,9 +180,16 @@ export async function editorKind() {
   }
 }
 
+/** A browser of the Chromium family: on PATH, or where macOS and Windows have it. */
 export async function chromiumPath() {
+  const programs = process.env.PROGRAMFILES ?? 'C:\\Program Files';
+  const places = [
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    join(programs, 'Google', 'Chrome', 'Application', 'chrome.exe'),
+    join(`${programs} (x86)`, 'Microsoft', 'Edge', 'Application', 'msedge.exe'),
+  ];
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const find = () => names.map(which).find((path) => path !== undefined);
+  const find = () => names.map(which).find((path) => path !== undefined) ?? places.find((path) => existsSync(path));
   await systemPackages([['chromium', find]]);
   return find();
 }

@@ -11,7 +11,15 @@ const nativePackages = ['onnxruntime-node', 'onnxruntime-common', 'sharp', '@img
 
 /** Only needed by an install script or by a compiler. */
 const needlessFolders = ['node_modules', 'script', 'src', 'install', 'docs', '__test__'];
-const needlessFiles = /\.(map|md|markdown|ts|mts|cts|gyp)$/;
+const needlessFiles = /\.(map|ts|mts|cts|gyp)$/;
+
+/** Twins of files: we import sharp, which is the .mjs, and onnxruntime-node requires the common part, which is cjs. */
+/** @type {Record<string, RegExp>} */
+const unused = {
+  'onnxruntime-common': /^dist\/esm|^lib/,
+  'onnxruntime-node': /^lib|\/libonnxruntime\.\d+\.\d.*dylib$/,
+  sharp: /^dist\/.*\.cjs$/,
+};
 
 export const hostTarget = `${process.platform}-${process.arch}`;
 
@@ -59,16 +67,10 @@ function stageNativePackages(platform, arch) {
 /** @param {string[]} path below the package's folder @param {string} name @param {string} platform @param {string} arch */
 function wanted(path, name, platform, arch) {
   if (needlessFolders.includes(path[0] ?? '') || needlessFiles.test(path.at(-1) ?? '')) return false;
-  if (name !== 'onnxruntime-node') return true;
-  // bin/napi-v6/<platform>/<arch>; the dylib comes twice and the binding loads the shorter name.
-  const [top, , forPlatform, forArch, file] = path;
-  if (top === 'lib') return false;
-  if (top !== 'bin') return true;
-  return (
-    (forPlatform ?? platform) === platform &&
-    (forArch ?? arch) === arch &&
-    !/^libonnxruntime\.\d+\.\d.*dylib$/.test(file ?? '')
-  );
+  if (unused[name]?.test(path.join('/'))) return false;
+  if (name !== 'onnxruntime-node' || path[0] !== 'bin') return true;
+  const [, , forPlatform = platform, forArch = arch] = path; // bin/napi-v6/<platform>/<arch>
+  return forPlatform === platform && forArch === arch;
 }
 
 /** On Windows libvips is in sharp's own binary package. @param {string} platform @param {string} arch */

@@ -90,9 +90,10 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
 
   async function runRows(): Promise<Locator> {
     const tree = page.locator('.part.sidebar .pane-body .monaco-list-row');
-    if (!(await page.locator('.part.sidebar .composite.title', { hasText: 'Tessera' }).isVisible())) {
-      await page.locator('.part.activitybar .action-label[aria-label^="Tessera"]').click();
-    }
+    const tab = page.locator('.part.activitybar .action-item', {
+      has: page.locator('.action-label[aria-label^="Tessera"]'),
+    });
+    if ((await tab.getAttribute('aria-expanded')) !== 'true') await tab.click(); // a second click would close it
     return tree;
   }
 
