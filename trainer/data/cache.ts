@@ -19,6 +19,8 @@ import { releaseFile, type Decoded } from './tasks';
 
 /** Raise it when the same origin would give other pixels. */
 const formatVersion = 1;
+const pixelsFile = 'pixels.bin';
+const indexFile = 'index.json';
 const chunk = 64;
 const unusedDays = 30;
 
@@ -57,13 +59,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await mkdir(folder, { recursive: true });
     await removeUnused(folder);
     temporary = await mkdtemp(join(folder, `.${key}-`));
-    await build(temporary, options);
-    releaseFile(join(home, 'pixels.bin'));
-    await rm(home, { recursive: true, force: true });
-    await rename(temporary, home).catch(async (error: unknown) => {
-      // Another process built the same set meanwhile: its folder is as good.
-      if (!(await readStore(home))) throw error;
-    });
+    const images = await build(temporary, options);
+    await publish(temporary, home);
+    return { file: join(home, pixelsFile), images };
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof DataError || !(error as NodeJS.ErrnoException).code) throw error;
@@ -73,9 +71,20 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   } finally {
     if (temporary) await rm(temporary, { recursive: true, force: true });
   }
-  const built = await readStore(home);
-  if (!built) throw new DataError(`the decoded images in ${home} are damaged right after they were written`);
-  return built;
+}
+
+/** Renames a complete folder to its name, unless another process was faster: what that one built is as good. */
+async function publish(temporary: string, home: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await rename(temporary, home);
+    } catch (error) {
+      if (await readStore(home)) return;
+      if (attempt === 3) throw error;
+      releaseFile(join(home, pixelsFile));
+      await rm(home, { recursive: true, force: true });
+    }
+  }
 }
 
 export function badOf(items: readonly Item[], images: readonly Decoded[]): { file: string; reason: string }[] {
@@ -88,10 +97,10 @@ function cacheKey(items: readonly Item[], side: number): string {
   return hash.digest('hex').slice(0, 32);
 }
 
-async function build(folder: string, options: StoreOptions): Promise<void> {
+async function build(folder: string, options: StoreOptions): Promise<Decoded[]> {
   const { items, side, pool: start, check, onProgress, signal } = options;
   const pool = start();
-  const file = await open(join(folder, 'pixels.bin'), 'wx');
+  const file = await open(join(folder, pixelsFile), 'wx');
   const hash = createHash('sha256');
   const images: Decoded[] = [];
   const bad: { file: string; reason: string }[] = [];
@@ -125,20 +134,21 @@ async function build(folder: string, options: StoreOptions): Promise<void> {
     await file.close();
   }
   const body = JSON.stringify({ bytes, checksum: hash.digest('hex'), images });
-  const index = await open(join(folder, 'index.json'), 'wx');
+  const index = await open(join(folder, indexFile), 'wx');
   try {
     await index.writeFile(`${sha256(body)}\n${body}`);
     await index.sync();
   } finally {
     await index.close();
   }
+  return images;
 }
 
 /** The store in `home`, or undefined when there is none or it is not what was written. */
 async function readStore(home: string): Promise<Store | undefined> {
-  const file = join(home, 'pixels.bin');
+  const file = join(home, pixelsFile);
   try {
-    const [checksum, body = ''] = split(await readFile(join(home, 'index.json'), 'utf8'));
+    const [checksum, body = ''] = split(await readFile(join(home, indexFile), 'utf8'));
     if (checksum !== sha256(body)) return undefined;
     const index = JSON.parse(body) as { bytes: number; checksum: string; images: Decoded[] };
     if ((await stat(file)).size !== index.bytes) return undefined;

@@ -1,7 +1,7 @@
 /** One image, whatever its file looks like, as 8-bit sRGB pixels. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Metadata, SharpOptions } from 'sharp';
+import type { SharpOptions } from 'sharp';
 import { DataError, reasonOf } from './errors';
 import type { Origin } from './item';
 import { drawShape } from './shapes';
@@ -16,7 +16,8 @@ export interface Picture {
 /** Larger images are refused: decoding one would take over 300 MB in every thread. */
 export const maxPixels = 100_000_000;
 const maxFileBytes = 512 * 1024 * 1024;
-const formats: readonly (string | undefined)[] = ['jpeg', 'png', 'webp', 'gif', 'tiff'];
+/** First bytes of what is read; libvips never sees another format, whatever the file is called. */
+const signatures = [/^\xff\xd8\xff/, /^\x89PNG/, /^GIF8/, /^RIFF....WEBP/s, /^II\x2a\0/, /^MM\0\x2a/];
 /** What shows through transparent pixels. */
 export const backdrop = '#ffffff';
 
@@ -38,29 +39,32 @@ export async function decode(origin: Origin, side: number): Promise<Picture> {
 async function decodeFile(path: string | Uint8Array, side: number): Promise<Picture> {
   const { default: sharp } = await import('sharp');
   const bytes = await contents(path);
-  // The container's own limit is off because ours, checked first on the header alone, can say what is wrong.
-  const options: SharpOptions = { failOn: 'error', limitInputPixels: false, sequentialRead: true, autoOrient: true };
-  let header: Metadata;
-  try {
-    header = await sharp(bytes, options).metadata();
-  } catch {
+  if (!signatures.some((signature) => signature.test(bytes.toString('latin1', 0, 12)))) {
     throw new DataError('not a JPEG, PNG, WebP, GIF or TIFF image');
   }
-  if (!formats.includes(header.format)) throw new DataError(`${header.format} images are not read`);
-  const { width, height } = header;
-  if (width * height > maxPixels) {
-    throw new DataError(`${width} x ${height} px is over the limit of ${maxPixels / 1e6} megapixels; shrink it`);
-  }
+  const options: SharpOptions = {
+    failOn: 'error',
+    limitInputPixels: maxPixels,
+    sequentialRead: true,
+    autoOrient: true,
+  };
   try {
-    const image = sharp(bytes, options);
-    if (header.hasAlpha) image.flatten({ background: backdrop });
-    if (Math.min(width, height) > side) image.resize(side, side, { fit: 'outside' });
-    const { data, info } = await image
+    const { data, info } = await sharp(bytes, options)
+      .flatten({ background: backdrop })
+      .resize(side, side, { fit: 'outside', withoutEnlargement: true })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, pixels: rgb(data, info.channels) };
   } catch (error) {
+    // Only the header is read here, so a picture of any size can be asked for its size.
+    const header = await sharp(bytes, { limitInputPixels: false })
+      .metadata()
+      .catch(() => undefined);
+    if (header && header.width * header.height > maxPixels) {
+      const { width, height } = header;
+      throw new DataError(`${width} x ${height} px is over the limit of ${maxPixels / 1e6} megapixels; shrink it`);
+    }
     throw new DataError(`damaged or truncated (${firstLine(error)})`);
   }
 }

@@ -34,7 +34,7 @@ export function drawShape(index: number, size: number): Uint8Array {
   const [ground, figure] = twoColours(draws);
   const groundPaint = paint(draws, ground);
   const figurePaint = paint(draws, figure);
-  const noise = between(0, 0.03);
+  const noise = between(0, 0.04);
 
   const pixels = new Uint8Array(size * size * 3);
   const edge = scale * size;
@@ -49,10 +49,10 @@ export function drawShape(index: number, size: number): Uint8Array {
       const inside = Math.min(1, Math.max(0, 0.5 - distance));
       const f = figurePaint(x, y);
       const g = groundPaint(x, y);
+      const grain = noise * (draws.uniform() - draws.uniform());
       for (let c = 0; c < 3; c++) {
         const value =
           (ground[c]! + groundPaint.tint[c]! * g) * (1 - inside) + (figure[c]! + figurePaint.tint[c]! * f) * inside;
-        const grain = noise * (draws.uniform() + draws.uniform() + draws.uniform() - 1.5) * 2;
         pixels[o + c] = Math.min(255, Math.max(0, Math.round((value + grain) * 255)));
       }
     }

@@ -80,6 +80,20 @@ export function createResampler(size: number): Resampler {
   const down = createTaps(size);
   return (source, stride, view, out, at, scale, shift) => {
     const { x, y, width, height, flip } = view;
+    const [scale0 = 1, scale1 = 1, scale2 = 1] = scale;
+    const [shift0 = 0, shift1 = 0, shift2 = 0] = shift;
+    if (width === size && height === size) {
+      // The filter leaves an image of the wanted size as it is.
+      for (let row = 0, o = at; row < size; row++) {
+        let s = ((y + row) * stride + x + (flip ? size - 1 : 0)) * 3;
+        for (let column = 0; column < size; column++, o += 3, s += flip ? -3 : 3) {
+          out[o] = source[s]! * scale0 + shift0;
+          out[o + 1] = source[s + 1]! * scale1 + shift1;
+          out[o + 2] = source[s + 2]! * scale2 + shift2;
+        }
+      }
+      return;
+    }
     across.fit(width);
     down.fit(height);
     const rowLength = size * 3;
@@ -110,8 +124,6 @@ export function createResampler(size: number): Resampler {
     }
 
     // [height, size, 3] -> [size, size, 3]
-    const [scale0 = 1, scale1 = 1, scale2 = 1] = scale;
-    const [shift0 = 0, shift1 = 0, shift2 = 0] = shift;
     let o = at;
     for (let i = 0; i < size; i++) {
       const start = i * down.most;
