@@ -35,7 +35,7 @@ export async function affinities(points: Points, perplexity: number, pace: () =>
 }
 
 /** p_{j|i} = exp(-beta d_ij) / sum, with the beta whose entropy is log(perplexity). */
-function neighbourhood(distances: Float64Array, perplexity: number): Float64Array {
+export function neighbourhood(distances: Float64Array, perplexity: number): Float64Array {
   const target = Math.log(perplexity);
   const smallest = distances.reduce((a, b) => Math.min(a, b), Infinity);
   let p = distances;

@@ -1,0 +1,205 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createEngine, type Engine } from '../../../trainer/engine';
+import {
+  fitProbe,
+  knnEvaluation,
+  knnPredict,
+  probeEvaluation,
+  type Embeddings,
+  type FrozenFeatures,
+} from '../../../trainer/evals';
+import { random } from '../../../trainer/random/random';
+import { blobs, names, noise } from './data';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await createEngine();
+});
+afterAll(() => engine.dispose());
+
+/** A pretrained encoder that tells the classes apart, and a random one that does not. */
+function features(train = 400, test = 200, classes = 4): FrozenFeatures {
+  const [known, asked] = [blobs(train, 16, classes), blobs(test, 16, classes, { part: 'test' })];
+  return {
+    classes: names(classes),
+    labels: { train: known.labels, test: asked.labels },
+    pretrained: { train: known.embeddings, test: asked.embeddings },
+    randomInit: { train: noise(train, 16), test: noise(test, 16, 1) },
+  };
+}
+const probeOptions = { labels: [1], epochs: 20, batchSize: 64, learningRates: [0.01, 0.1, 1], seed: 0 };
+const knnOptions = { labels: [1], k: 10, temperature: 0.07, seed: 0 };
+
+/** kNN as its definition reads: all similarities, sorted. */
+function bruteForce(
+  train: Embeddings,
+  labels: Int32Array,
+  test: Embeddings,
+  k: number,
+  temperature: number,
+  classes: number,
+) {
+  const row = ({ values, width }: Embeddings, i: number) => Array.from(values.subarray(i * width, (i + 1) * width));
+  const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+  const cosine = (a: number[], b: number[]) => dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+  return Int32Array.from({ length: test.size }, (_, i) => {
+    const votes = new Array<number>(classes).fill(0);
+    Array.from({ length: train.size }, (_, j) => ({ j, s: cosine(row(test, i), row(train, j)) }))
+      .sort((a, b) => b.s - a.s)
+      .slice(0, k)
+      .forEach(({ j, s }) => (votes[labels[j]!]! += Math.exp(s / temperature)));
+    return votes.indexOf(Math.max(...votes));
+  });
+}
+
+describe('kNN', () => {
+  it.each([1, 7, 300])('gives what a brute force gives, k %i', async (k) => {
+    // Overlapping blobs, more test images than a block holds.
+    const train = blobs(300, 5, 3, { apart: 0.7 });
+    const test = blobs(301, 5, 3, { apart: 0.7, part: 'test' });
+    const ours = await knnPredict(engine, train, test.embeddings, { k, temperature: 0.07, classes: 3 });
+    expect(ours).toEqual(bruteForce(train.embeddings, train.labels, test.embeddings, k, 0.07, 3));
+  });
+
+  it('weighs a near neighbour above several far ones, however low the temperature', async () => {
+    const train = {
+      embeddings: { values: Float32Array.of(1, 0, 0, 1, 0, 2), size: 3, width: 2 },
+      labels: Int32Array.of(1, 0, 0),
+    };
+    const test = { values: Float32Array.of(9, 1, 0, 0), size: 2, width: 2 };
+    for (const temperature of [0.07, 1e-6]) {
+      const predictions = await knnPredict(engine, train, test, { k: 3, temperature, classes: 2 });
+      expect(predictions[0]).toBe(1);
+    }
+    // All weigh the same at a high temperature, and the majority wins; a zero embedding is near nothing.
+    expect([...(await knnPredict(engine, train, test, { k: 3, temperature: 1e6, classes: 2 }))]).toEqual([0, 0]);
+  });
+
+  it('reports a good encoder far above its baseline, one row per share of labels', async () => {
+    const rows = await knnEvaluation(engine, features(), { ...knnOptions, labels: [0.1, 1] });
+    expect(rows.map(({ labels, trainImages }) => [labels, trainImages])).toEqual([
+      [0.1, 40],
+      [1, 400],
+    ]);
+    for (const row of rows) {
+      expect(row).toMatchObject({ kind: 'knn', testImages: 200, classes: 4, baseline: { name: 'random init' } });
+      expect(row.protocol).toContain('k 10');
+      expect(row.score.top1).toBeGreaterThan(0.98);
+      expect(row.baseline.top1).toBeLessThan(0.4);
+      expect(row.gain.value).toBeCloseTo(row.score.top1 - row.baseline.top1, 12);
+      expect(row.gain.interval[0]).toBeGreaterThan(0.5);
+    }
+  });
+
+  it('says what to lower when there are fewer images than neighbours', async () => {
+    await expect(knnEvaluation(engine, features(), { ...knnOptions, labels: [1, 0.01] })).rejects.toThrow(
+      /10 neighbours.*4 labelled training images.*`probe.k` to at most 4/,
+    );
+  });
+});
+
+describe('the linear probe', () => {
+  it('separates what is separable and stays at chance on noise', async () => {
+    const progress: number[] = [];
+    const watch = { onProgress: (done: number) => progress.push(done) };
+    const [row] = await probeEvaluation(engine, features(), probeOptions, watch);
+    expect(row!.score.top1).toBeGreaterThan(0.99);
+    expect(row!.baseline.top1).toBeGreaterThan(0.1);
+    expect(row!.baseline.top1).toBeLessThan(0.4);
+    expect(row!.protocol).toMatch(/chosen on a held-out fifth of train/);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    expect(progress.at(-1)).toBe(1);
+  });
+
+  it('learns from 1% of the labels', async () => {
+    const rows = await probeEvaluation(engine, features(1200), { ...probeOptions, labels: [0.01, 0.1] });
+    expect(rows.map((row) => row.trainImages)).toEqual([12, 120]);
+    expect(rows[0]!.score.top1).toBeGreaterThan(0.9);
+  });
+
+  it('chooses the same learning rate and weights whatever the test set is', async () => {
+    const honest = features();
+    const poisoned: FrozenFeatures = {
+      ...honest,
+      labels: { ...honest.labels, test: honest.labels.test.map((label) => 3 - label) },
+      pretrained: { ...honest.pretrained, test: noise(200, 16, 5) },
+    };
+    const labelled = { embeddings: honest.pretrained.train, labels: honest.labels.train };
+    const fit = await fitProbe(engine, labelled, 4, probeOptions);
+    const [a] = await probeEvaluation(engine, honest, probeOptions);
+    const [b] = await probeEvaluation(engine, poisoned, probeOptions);
+    expect(a!.protocol).toBe(b!.protocol);
+    expect(a!.protocol).toContain(`lr ${fit.learningRate}`);
+    expect(b!.score.top1).toBeLessThan(0.5);
+    expect(await fitProbe(engine, labelled, 4, probeOptions)).toEqual(fit);
+  });
+
+  it('drops a learning rate that does not learn', async () => {
+    const { embeddings, labels } = blobs(400, 16, 4, { apart: 1 });
+    const choose = async (learningRates: number[]) =>
+      (await fitProbe(engine, { embeddings, labels }, 4, { ...probeOptions, learningRates })).learningRate;
+    expect(await choose([1e-9, 0.1])).toBe(0.1);
+    expect(await choose([0.1, 1e-9])).toBe(0.1);
+    // So large that its weights overflow; those of its neighbour in the program do not notice.
+    expect(await choose([1e38, 0.1])).toBe(0.1);
+    expect(await choose([1e-9])).toBe(1e-9);
+  });
+
+  it('is not helped by the scale of an embedding', async () => {
+    const { embeddings, labels } = blobs(200, 8, 3);
+    const scaled = { ...embeddings, values: embeddings.values.map((x, i) => (i % 8 === 0 ? x * 1000 + 5e4 : x * 10)) };
+    const test = blobs(100, 8, 3, { part: 'test' });
+    const rescaled = {
+      ...test.embeddings,
+      values: test.embeddings.values.map((x, i) => (i % 8 === 0 ? x * 1000 + 5e4 : x * 10)),
+    };
+    const [row] = await probeEvaluation(
+      engine,
+      {
+        classes: names(3),
+        labels: { train: labels, test: test.labels },
+        pretrained: { train: scaled, test: rescaled },
+        randomInit: { train: embeddings, test: test.embeddings },
+      },
+      probeOptions,
+    );
+    expect(row!.score.top1).toBeCloseTo(row!.baseline.top1, 2);
+  });
+
+  it('refuses a sweep with nothing to choose on, before any work', async () => {
+    const tooFew = probeEvaluation(engine, features(), { ...probeOptions, labels: [1, 0.01] });
+    await expect(tooFew).rejects.toThrow(/4 labelled images, one per class.*`probe.labels`.*`probe.learningRates`/);
+    const [row] = await probeEvaluation(engine, features(), { ...probeOptions, labels: [0.01], learningRates: [0.1] });
+    expect(row!.trainImages).toBe(4);
+  });
+
+  it('refuses labels that a classifier cannot be made of', async () => {
+    const { labels, ...rest } = features();
+    const single = { ...rest, classes: names(1), labels: { train: labels.train.fill(0), test: labels.test.fill(0) } };
+    await expect(probeEvaluation(engine, single, probeOptions)).rejects.toThrow('two or more');
+    await expect(knnEvaluation(engine, single, knnOptions)).rejects.toThrow('two or more');
+  });
+
+  it('stops when it is told to', async () => {
+    const stop = AbortSignal.abort(new Error('enough'));
+    await expect(
+      probeEvaluation(engine, features(), { ...probeOptions, epochs: 5000 }, { signal: stop }),
+    ).rejects.toThrow('enough');
+  });
+});
+
+it('scores a random embedding at chance, by either protocol', async () => {
+  const draws = random(0, 'labels');
+  const labels = {
+    train: Int32Array.from({ length: 500 }, () => draws.int(5)),
+    test: Int32Array.from({ length: 500 }, () => draws.int(5)),
+  };
+  const blind = { train: noise(500, 8), test: noise(500, 8, 1) };
+  const nothing = { classes: names(5), labels, pretrained: blind, randomInit: blind };
+  const [probe] = await probeEvaluation(engine, nothing, probeOptions);
+  const [knn] = await knnEvaluation(engine, nothing, knnOptions);
+  for (const row of [probe!, knn!]) {
+    expect(Math.abs(row.score.top1 - 0.2)).toBeLessThan(0.07);
+    expect(row.gain).toEqual({ value: 0, interval: [0, 0] });
+  }
+});
