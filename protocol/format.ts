@@ -10,12 +10,12 @@ export function formatStep(step: number): string {
   return grouped.format(step);
 }
 
-/** Losses and other unitless figures: three significant digits, never an exponent between 0.0001 and 100,000. */
+/** Losses and other unitless figures: three significant digits, an exponent below 0.001 and from 100,000. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
   const size = Math.abs(value);
   if (size === 0) return '0';
-  if (size < 1e-4 || size >= 1e5) return value.toExponential(2).replace('e+', 'e').replace('-', '−');
+  if (size < 1e-3 || size >= 1e5) return value.toExponential(2).replace('e+', 'e').replace('-', '−');
   if (size >= 1000) return grouped.format(value).replace('-', '−');
   return value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(size)))).replace('-', '−');
 }

@@ -2,7 +2,7 @@
 import { Chart, LinearScale, LineController, LineElement, LogarithmicScale, PointElement } from 'chart.js';
 import type { ChartOptions, Plugin, Scale } from 'chart.js';
 import zoom from 'chartjs-plugin-zoom';
-import { formatMetric, formatNumber, formatStep, metricName } from '../protocol/format';
+import { formatNumber, formatStep, metricName } from '../protocol/format';
 import type { MetricSeries } from '../protocol/run';
 import { decimate } from './numbers/decimate';
 import type { Point } from './numbers/decimate';
@@ -100,15 +100,11 @@ export function createChart(canvas: HTMLCanvasElement, actions: ChartActions): M
     },
   };
 
-  const chart = new Chart<'line', Point[]>(canvas, {
-    type: 'line',
-    data: { datasets: [{ data: [] }, { data: [] }] },
-    options: {},
-    plugins: [cursors],
-  });
+  /** Made with its first view: Chart.js cannot do without scales. */
+  let chart: Chart<'line', Point[]> | undefined;
 
   const stepAt = (event: { offsetX: number }) => {
-    const { x } = chart.scales;
+    const x = chart?.scales['x'];
     return x && Math.round(Math.min(x.max, Math.max(x.min, x.getValueForPixel(event.offsetX) ?? 0)));
   };
   canvas.addEventListener('pointermove', (event) => actions.hovered(stepAt(event)));
@@ -162,7 +158,7 @@ export function createChart(canvas: HTMLCanvasElement, actions: ChartActions): M
           ticks: {
             ...ticks,
             padding: 6,
-            maxTicksLimit: 4,
+            maxTicksLimit: key === 'train/loss' ? 7 : 4,
             callback: (value) => tick(key, Number(value)),
           },
         },
@@ -228,23 +224,31 @@ export function createChart(canvas: HTMLCanvasElement, actions: ChartActions): M
       const key = JSON.stringify([...sketch, theme]);
       // Moving a cursor repaints; only new data, range or looks lay the chart out again.
       if (key === drawn) {
-        chart.draw();
+        chart?.draw();
         return;
       }
       drawn = key;
+      if (!chart) {
+        const data = { datasets: datasets(next) };
+        chart = new Chart<'line', Point[]>(canvas, { type: 'line', data, options: options(next), plugins: [cursors] });
+        return;
+      }
       chart.options = options(next);
       chart.data.datasets = datasets(next);
       chart.update('none');
     },
-    destroy: () => chart.destroy(),
+    destroy: () => chart?.destroy(),
   };
 }
 
+/** "5e−4" */
+const exponent = (value: number) => value.toExponential(1).replace('.0', '').replace('e+', 'e').replace('-', '−');
+
 /** Axis labels carry no unit; the heading above does. */
 function tick(key: string, value: number): string {
-  if (metricName(key).unit === '%') return formatMetric(key, value);
+  if (metricName(key).unit === '%') return `${Number((value * 100).toPrecision(3))}%`;
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(1).replace('e+', 'e').replace('-', '−');
+  if (size !== 0 && (size < 1e-2 || size >= 1e6)) return exponent(value);
   if (size >= 1e4) return `${Number((value / 1000).toPrecision(3))}k`;
   return size === 0
     ? '0'

@@ -145,6 +145,7 @@ export function createCurves(page: Page) {
     return table({
       caption: 'Metrics by step',
       header: ['Step', ...keys.map((key) => metricName(key).title)],
+      texts: 0,
       length: steps.length,
       row: (index) => [
         formatStep(steps[index] ?? 0),

@@ -43,10 +43,11 @@ function content() {
     <main class=${page.lost === undefined ? 'grid' : 'grid lost'}>
       ${
         started
-          ? html`<div class="column">${curves.render()}</div>
-              <div class="column">${reconstructions.render()}</div>
-              <div class="column">${map.render(theme, () => root)} ${evaluations(page)} ${notices(page)}</div>`
-          : html`<div class="column wide">${waiting(page)} ${notices(page)}</div>`
+          ? html`<div class="curves">${curves.render()}</div>
+              <div class="reconstructions">${reconstructions.render()}</div>
+              <div class="maps">${map.render(theme, () => root)}</div>
+              <div class="scores">${evaluations(page)} ${notices(page)}</div>`
+          : html`<div class="alone">${waiting(page)} ${notices(page)}</div>`
       }
     </main>
     ${cursor.render()}`;

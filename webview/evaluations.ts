@@ -21,14 +21,15 @@ function sorted(evaluations: readonly ScoredCheckpoint[]): readonly ScoredCheckp
   return [...evaluations].sort((a, b) => b.step - a.step || a.time - b.time);
 }
 
-/** Score and baseline as intervals on one scale from 0 to 100%; the numbers beside it are its table. */
+/** Score and baseline as intervals on one scale from 0 to 100%; the numbers above are its table. */
 function intervals({ score, baseline }: Evaluation) {
+  const at = (share: number) => `${share * 100}%`;
   const bar = ({ top1, interval: [low, high] }: Evaluation['score'], y: number, name: string) => svg`
-    <line class=${name} x1=${low * 100} x2=${high * 100} y1=${y} y2=${y}></line>
-    <circle class=${name} cx=${top1 * 100} cy=${y} r="2.4"></circle>`;
-  return html`<svg class="intervals" viewBox="-3 0 106 16" preserveAspectRatio="none" aria-hidden="true">
-    ${svg`<line class="axis" x1="0" x2="100" y1="15" y2="15"></line>`} ${bar(score, 4, 'score')}
-    ${bar(baseline, 10, 'baseline')}
+    <line class=${name} x1=${at(low)} x2=${at(high)} y1=${y} y2=${y}></line>
+    <line class="${name} point" x1=${at(top1)} x2=${at(top1)} y1=${y - 6} y2=${y + 6}></line>`;
+  return html`<svg class="intervals" aria-hidden="true">
+    ${svg`<line class="axis" x1="0" x2="100%" y1="9" y2="9"></line>`} ${bar(baseline, 9, 'baseline')}
+    ${bar(score, 9, 'score')}
   </svg>`;
 }
 

@@ -1,6 +1,7 @@
 /** Files and images of the run directory, asked for when first looked at and kept while they are likely to be again. */
 import type { EmbeddingFile, ReconstructionFile } from '../protocol/events';
 import type { ToDashboard } from '../protocol/messages';
+import { problemOfEmbedding, problemOfReconstruction } from './check';
 import { send } from './host';
 
 interface Contents {
@@ -65,11 +66,13 @@ export function createFiles(changed: () => void, baseUri: () => string): Files {
       put(images, path, loading);
       return loading;
     },
-    receive({ file, content, error }) {
+    receive({ type, file, content, error }) {
+      const problem = type === 'reconstruction' ? problemOfReconstruction(content) : problemOfEmbedding(content);
+      const failed = error ?? (problem && `${file} ${problem}`);
       put(
         contents,
         file,
-        content ? { state: 'ready', content } : { state: 'failed', error: error ?? `${file} could not be read` },
+        failed === undefined && content ? { state: 'ready', content } : { state: 'failed', error: failed ?? file },
       );
     },
     clear() {

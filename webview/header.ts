@@ -1,6 +1,6 @@
 /** The line on top: which run this is, how it is doing, and what can be done with it. */
 import { html, nothing } from 'lit';
-import { formatDuration, formatNumber, formatPercent, formatStep, secondsLeft } from '../protocol/format';
+import { formatDuration, formatMetric, formatNumber, formatStep, secondsLeft } from '../protocol/format';
 import type { FromDashboard } from '../protocol/messages';
 import { latest } from '../protocol/run';
 import { send } from './host';
@@ -80,7 +80,6 @@ function progress({ run, liveStatus }: Page) {
   return html`<div class="progress">
     <progress max="1" .value=${share} aria-label="Training progress"></progress>
     <span class="number">${formatStep(run.step)} / ${formatStep(run.totalSteps)} steps</span>
-    <span class="number muted">${formatPercent(share, 0)}</span>
     ${left === undefined ? nothing : html`<span class="number">${formatDuration(left)} left</span>`}
   </div>`;
 }
@@ -109,7 +108,7 @@ export function header(page: Page) {
       ${progress(page)}
       <dl class="facts">
         ${fact('loss', loss === undefined ? undefined : formatNumber(loss))}
-        ${fact('img/s', speed === undefined || !isLive(liveStatus) ? undefined : formatNumber(speed))}
+        ${fact('speed', speed === undefined || !isLive(liveStatus) ? undefined : formatMetric('perf/images_per_second', speed))}
         ${fact('engine', run.engine)}
       </dl>
     </div>

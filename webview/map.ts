@@ -1,4 +1,4 @@
-/** The t-SNE map of held-out embeddings, on a plain 2D canvas: no WebGL, so it works where there is none. */
+/** The t-SNE map of embeddings, on a plain 2D canvas: no WebGL, so it works where there is none. */
 import { html, nothing } from 'lit';
 import type { EmbeddingFile } from '../protocol/events';
 import { formatNumber, formatStep } from '../protocol/format';
@@ -7,15 +7,14 @@ import { icon } from './icons';
 import { categoryStyle, drawMap, toPlane, toScreen } from './map-canvas';
 import type { Viewport } from './map-canvas';
 import { csv } from './numbers/csv';
-import { nearestIndex } from './numbers/nearest';
 import { extent, pointAt, pointTowards } from './numbers/plane';
 import type { Direction } from './numbers/plane';
-import { cursorStep } from './page';
 import type { Page } from './page';
 import { panel, tableToggle } from './panel';
+import { stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
 import type { Theme } from './theme';
-import { fileName, stepNote } from './words';
+import { fileName } from './words';
 
 const whole: Viewport = { zoom: 1, x: 0, y: 0 };
 
@@ -173,7 +172,7 @@ export function createMap(page: Page) {
           tabindex="0"
           role="application"
           aria-roledescription="scatter plot"
-          aria-label="t-SNE map of ${map.ids.length} held-out images at step ${map.step}, coloured by ${what}. Arrow keys
+          aria-label="t-SNE map of ${map.ids.length} images at step ${map.step}, coloured by ${what}. Arrow keys
             go from point to point, plus and minus zoom, 0 resets, Escape leaves the point."
           @pointermove=${hover}
           @pointerleave=${() => {
@@ -205,7 +204,7 @@ export function createMap(page: Page) {
     return html`<dl class="facts">
       <div>
         <dt>images</dt>
-        <dd>${formatStep(map.ids.length)} held out</dd>
+        <dd>${formatStep(map.ids.length)}</dd>
       </div>
       <div>
         <dt>perplexity</dt>
@@ -247,6 +246,7 @@ export function createMap(page: Page) {
     return table({
       caption: `t-SNE coordinates at step ${formatStep(map.step)}`,
       header: ['Image', 'Label', 'Cluster', 'x', 'y'],
+      texts: 2,
       length: map.ids.length,
       row: (index) => {
         const [label, cluster, x, y] = rowOf(map, index);
@@ -259,18 +259,17 @@ export function createMap(page: Page) {
   function tools(root: () => ParentNode) {
     const map = shown;
     const colourBy = map?.labels
-      ? html`<label>
-          colour
-          <select
-            @change=${(event: Event) => {
-              isolated = undefined;
-              page.choose({ colourBy: (event.target as HTMLSelectElement).value === 'label' ? 'label' : 'cluster' });
-            }}
-          >
-            <option value="label" ?selected=${page.choices.colourBy === 'label'}>label</option>
-            <option value="cluster" ?selected=${page.choices.colourBy === 'cluster'}>cluster</option>
-          </select>
-        </label>`
+      ? html`<select
+          aria-label="Colour by"
+          title="What the colours tell apart"
+          @change=${(event: Event) => {
+            isolated = undefined;
+            page.choose({ colourBy: (event.target as HTMLSelectElement).value === 'label' ? 'label' : 'cluster' });
+          }}
+        >
+          <option value="label" ?selected=${page.choices.colourBy === 'label'}>by label</option>
+          <option value="cluster" ?selected=${page.choices.colourBy === 'cluster'}>by cluster</option>
+        </select>`
       : nothing;
     const save = () => {
       const canvas = root().querySelector<HTMLCanvasElement>('.map .points');
@@ -301,15 +300,11 @@ export function createMap(page: Page) {
       const { embeddings } = page.run;
       if (embeddings.length === 0) {
         const body = html`<p class="empty">
-          A map of held-out images is drawn every <code>embedEvery</code> steps, the first one after the first of them.
+          A map of the embeddings is drawn every <code>embedEvery</code> steps, the first one after the first of them.
         </p>`;
         return panel({ id: 'embedding', title: 'Embedding map', body });
       }
-      const index = nearestIndex(
-        embeddings.map(({ step }) => step),
-        cursorStep(page),
-      );
-      const wanted = embeddings[index] ?? { step: 0, file: '' };
+      const wanted = wantedOf(page, embeddings) ?? { step: 0, file: '' };
       const failure = look(wanted.file);
       const asTable = page.choices.tables.includes('embedding');
       const body = failure
@@ -320,9 +315,8 @@ export function createMap(page: Page) {
       return panel({
         id: 'embedding',
         title: 'Embedding map',
-        subtitle: stepNote(shown?.step ?? wanted.step, wanted.step, cursorStep(page)),
         tools: tools(root),
-        body,
+        body: html`${stepSlider(page, 'embedding map', embeddings, shown?.step)} ${body}`,
       });
     },
 

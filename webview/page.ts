@@ -69,12 +69,16 @@ export function createPage(changed: () => void): Page {
         break;
       }
       case 'events': {
-        if (!state) break;
+        lost = undefined;
+        if (!state) {
+          send({ type: 'ready' });
+          break;
+        }
         // A row that never came would leave the page wrong for good; a new snapshot heals it.
         const first = message.events[0];
         if (first && first.seq > state.run.seq + 1) send({ type: 'ready' });
         // A resumed run writes the files of its replaced steps anew.
-        if (message.events.some((event) => event.type === 'launched')) files.clear();
+        if (message.events.some((event) => event.type === 'launched' && event.job === 'pretrain')) files.clear();
         const run = message.events.reduce(applyEvent, state.run);
         state = { ...state, run, liveStatus: message.liveStatus };
         break;

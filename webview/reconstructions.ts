@@ -4,12 +4,11 @@ import { formatNumber, formatPercent, formatStep } from '../protocol/format';
 import type { ReconstructionFile } from '../protocol/events';
 import { saveCsv, savePng } from './host';
 import { csv } from './numbers/csv';
-import { nearestIndex } from './numbers/nearest';
-import { cursorStep } from './page';
 import type { Page } from './page';
 import { panel, tableToggle } from './panel';
+import { stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
-import { fileName, stepNote } from './words';
+import { fileName } from './words';
 
 const titles: Record<ReconstructionFile['columns'][number], string> = {
   original: 'original',
@@ -38,32 +37,6 @@ export function createReconstructions(page: Page) {
     if (sheet.state === 'ready' && shown?.sheet !== sheet.content)
       shown = { content: opened.content, sheet: sheet.content };
     return undefined;
-  }
-
-  function slider(index: number) {
-    const { reconstructions } = page.run;
-    const last = reconstructions.length - 1;
-    const go = (to: number) =>
-      page.choose({ cursor: reconstructions[Math.min(last, Math.max(0, to))]?.step ?? 'live' });
-    return html`<div class="steps">
-      <button class="tool" aria-label="Previous logged step" ?disabled=${index === 0} @click=${() => go(index - 1)}>
-        ‹
-      </button>
-      <input
-        type="range"
-        min="0"
-        max=${last}
-        .value=${String(index)}
-        ?disabled=${last === 0}
-        aria-label="Step of the reconstructions"
-        aria-valuetext="step ${formatStep(reconstructions[index]?.step ?? 0)}"
-        @input=${(event: Event) => go(Number((event.target as HTMLInputElement).value))}
-      />
-      <button class="tool" aria-label="Next logged step" ?disabled=${index === last} @click=${() => go(index + 1)}>
-        ›
-      </button>
-      <output>${index + 1} of ${last + 1} logged</output>
-    </div>`;
   }
 
   function pictures({ content: { columns, images, imageSize } }: Shown) {
@@ -115,6 +88,7 @@ export function createReconstructions(page: Page) {
     return table({
       caption: `Reconstruction loss by image at step ${formatStep(step)}`,
       header: ['Image', 'Label', 'Loss on hidden patches'],
+      texts: 2,
       length: images.length,
       row: (index) => {
         const image = images[index];
@@ -133,11 +107,7 @@ export function createReconstructions(page: Page) {
         </p>`;
         return panel({ id: 'reconstruction', title: 'Reconstructions', body });
       }
-      const index = nearestIndex(
-        reconstructions.map(({ step }) => step),
-        cursorStep(page),
-      );
-      const wanted = reconstructions[index] ?? { step: 0, file: '' };
+      const wanted = wantedOf(page, reconstructions) ?? { step: 0, file: '' };
       const failure = look(wanted.file);
       const tools = html`<button
           class="tool"
@@ -163,9 +133,9 @@ export function createReconstructions(page: Page) {
       return panel({
         id: 'reconstruction',
         title: 'Reconstructions',
-        subtitle: stepNote(shown?.content.step ?? wanted.step, wanted.step, cursorStep(page)),
         tools,
-        body: html`${slider(index)} ${failure ? html`<p class="problem" role="alert">${failure}</p>` : picture}`,
+        body: html`${stepSlider(page, 'reconstructions', reconstructions, shown?.content.step)}
+        ${failure ? html`<p class="problem" role="alert">${failure}</p>` : picture}`,
       });
     },
 

@@ -6,6 +6,8 @@ import { formatStep } from '../protocol/format';
 export interface TableView {
   readonly caption: string;
   readonly header: readonly string[];
+  /** How many of the first columns are words, not numbers. */
+  readonly texts: number;
   readonly length: number;
   readonly row: (index: number) => readonly (string | TemplateResult)[];
   /** The row that the cursor stands on: its page is shown until another is turned to. */
@@ -18,7 +20,7 @@ const pageSize = 25;
 export function createTable(changed: () => void) {
   let turned: { page: number; current: number | undefined } | undefined;
 
-  return function table({ caption, header, length, row, current }: TableView): TemplateResult {
+  return function table({ caption, header, texts, length, row, current }: TableView): TemplateResult {
     const pages = Math.max(1, Math.ceil(length / pageSize));
     // Moving the cursor goes back to following it.
     if (turned && turned.current !== current) turned = undefined;
@@ -29,6 +31,7 @@ export function createTable(changed: () => void) {
     };
     const first = page * pageSize;
     const indices = Array.from({ length: Math.min(pageSize, length - first) }, (_, i) => first + i);
+    const kind = (column: number) => (column < texts ? 'text' : 'number');
     const pager = html`<nav class="pager" aria-label="Pages of the table">
       <button @click=${() => turn(0)} ?disabled=${page === 0}>First</button>
       <button @click=${() => turn(page - 1)} ?disabled=${page === 0}>Previous</button>
@@ -45,15 +48,15 @@ export function createTable(changed: () => void) {
           </caption>
           <thead>
             <tr>
-              ${header.map((name) => html`<th scope="col">${name}</th>`)}
+              ${header.map((name, column) => html`<th scope="col" class=${kind(column)}>${name}</th>`)}
             </tr>
           </thead>
           <tbody>
             ${indices.map((index) => {
               const [head, ...cells] = row(index);
               return html`<tr aria-current=${index === current ? 'true' : nothing}>
-                <th scope="row">${head}</th>
-                ${cells.map((cell) => html`<td>${cell}</td>`)}
+                <th scope="row" class=${kind(0)}>${head}</th>
+                ${cells.map((cell, i) => html`<td class=${kind(i + 1)}>${cell}</td>`)}
               </tr>`;
             })}
           </tbody>

@@ -1,0 +1,470 @@
+// The dashboard as a person uses it, in a browser, under the policy of a webview.
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { RunEvent } from '../../protocol/events';
+import { launchBrowser, openDashboard, pretended } from './dashboard/harness';
+import type { Dashboard, OpenOptions } from './dashboard/harness';
+import { embeddingFile, journal, launched, metricRow, reconstructionFile, scored, training } from './dashboard/run';
+import { pageThemes } from './dashboard/themes';
+import type { PageThemeName } from './dashboard/themes';
+
+const running = journal([
+  ...training(2640, 4000),
+  scored(2000, 'probe', 0.714, 0.382),
+  { type: 'notice', level: 'warning', message: 'Skipped broken/one.png: truncated' },
+]);
+
+let browser: Browser;
+let opened: Dashboard[] = [];
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterEach(async () => {
+  const complaints = opened.flatMap(({ complaints }) => complaints);
+  await Promise.all(opened.map((dashboard) => dashboard.close()));
+  opened = [];
+  // No violation of the policy, no error in the console, no request that failed, whatever the test did.
+  expect(complaints).toEqual([]);
+});
+afterAll(() => browser.close());
+
+async function open(options?: OpenOptions): Promise<Dashboard> {
+  const dashboard = await openDashboard(browser, options);
+  opened.push(dashboard);
+  return dashboard;
+}
+
+async function openRunning(options?: OpenOptions, events: readonly RunEvent[] = running): Promise<Dashboard> {
+  const dashboard = await open(options);
+  await dashboard.snapshot(events, 'running');
+  await dashboard.page.locator('#curves canvas').first().waitFor();
+  return dashboard;
+}
+
+/** Whether anything was painted on a canvas. */
+const isPainted = (canvas: HTMLCanvasElement) =>
+  canvas
+    .getContext('2d')!
+    .getImageData(0, 0, canvas.width, canvas.height)
+    .data.some((value) => value > 0);
+
+describe('streaming', () => {
+  it('asks for the run, paints a snapshot, and follows the rows after it', async () => {
+    const { page, post, sent, snapshot } = await open();
+    await expect.poll(() => sent('ready')).toHaveLength(1);
+    expect(await page.getByRole('status').textContent()).toContain('Reading the run');
+
+    await snapshot(running, 'running');
+    await page.getByText('2,640 / 4,000 steps').waitFor();
+    const events = journal([{ ...metricRow(2650, 4000), values: { 'train/loss': 0.1234 } } as never], running.length);
+    await post({ type: 'events', events, liveStatus: 'running' });
+    await page.getByText('2,650 / 4,000 steps').waitFor();
+    expect(await page.locator('.page-header').textContent()).toContain('0.123');
+  });
+
+  it('takes rows that it already has once, and asks again when some are missing', async () => {
+    const { page, post, sent } = await openRunning();
+    await post({ type: 'events', events: running.slice(-5), liveStatus: 'running' });
+    expect(await sent('ready')).toHaveLength(1);
+    await post({
+      type: 'events',
+      events: journal([metricRow(2700, 4000)], running.length + 7),
+      liveStatus: 'running',
+    });
+    await expect.poll(() => sent('ready')).toHaveLength(2);
+    await page.getByText('2,700 / 4,000 steps').waitFor();
+  });
+
+  it('paints 100,000 rows whole and stays quick to use', async () => {
+    const steps = 1_000_000;
+    const long = journal(training(steps, steps, { pictureEvery: 50_000, mapEvery: 200_000 }));
+    const { page } = await openRunning({}, long);
+    await page.getByText('1,000,000 / 1,000,000 steps').waitFor();
+    expect(await page.locator('canvas[data-metric="train/loss"]').evaluate(isPainted)).toBe(true);
+    await page.getByLabel('Step of everything on the page').press('Home');
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 10');
+  });
+});
+
+describe('the step cursor', () => {
+  it('moves everything on the page, and says which logged step is shown', async () => {
+    const { page } = await openRunning();
+    const cursor = page.getByLabel('Step of everything on the page');
+    const reconstruction = page.locator('#reconstruction .steps output');
+    const map = page.locator('#embedding .steps output');
+    await expect.poll(() => reconstruction.textContent()).toBe('step 2,600, nearest logged to 2,640');
+    await expect.poll(() => map.textContent()).toBe('step 2,000, nearest logged to 2,640');
+
+    await cursor.press('ArrowLeft');
+    await expect.poll(() => reconstruction.textContent()).toBe('step 2,600');
+    await cursor.press('ArrowLeft');
+    await expect.poll(() => reconstruction.textContent()).toBe('step 2,400');
+    await cursor.press('Shift+ArrowLeft');
+    await expect.poll(() => reconstruction.textContent()).toBe('step 2,400, nearest logged to 2,390');
+    expect(await page.locator('.curve.main output').textContent()).toContain('@ 2,390');
+
+    await cursor.press('Home');
+    await expect.poll(() => map.textContent()).toBe('step 1,000, nearest logged to 10');
+    await cursor.press('End');
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,640');
+    expect(await page.getByRole('button', { name: 'Live' }).getAttribute('aria-pressed')).toBe('true');
+  });
+
+  it('is set by clicking a curve and by the slider of a picture', async () => {
+    const { page } = await openRunning();
+    const canvas = page.locator('canvas[data-metric="train/lr"]');
+    const box = (await canvas.boundingBox())!;
+    await canvas.click({ position: { x: box.width / 2, y: box.height / 2 } });
+    await expect.poll(() => page.locator('.cursor output').textContent()).toMatch(/^step 1,[34]\d0$/);
+
+    await page.getByLabel('Step of the reconstructions').press('Home');
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 200');
+    await page.locator('#reconstruction').getByLabel('Next logged step').click();
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 400');
+  });
+
+  it('stays where it is while new steps arrive, unless it is live', async () => {
+    const { page, post } = await openRunning();
+    await page.getByLabel('Step of everything on the page').press('ArrowLeft');
+    await post({ type: 'events', events: journal([metricRow(2650, 4000)], running.length), liveStatus: 'running' });
+    await page.getByText('2,650 / 4,000 steps').waitFor();
+    expect(await page.locator('.cursor output').textContent()).toBe('step 2,600');
+    await page.getByRole('button', { name: 'Live' }).click();
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,650');
+  });
+
+  it('plays the pictures to the last one', async () => {
+    const { page } = await openRunning();
+    await page.getByLabel('Step of the reconstructions').press('End');
+    await page.getByLabel('Step of everything on the page').press('ArrowLeft');
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,400');
+    await page.getByRole('button', { name: 'Play' }).click();
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,600');
+    await page.getByRole('button', { name: 'Play' }).waitFor();
+  });
+});
+
+describe('curves', () => {
+  it('show under the pointer what the table says', async () => {
+    const { page } = await openRunning();
+    const canvas = page.locator('canvas[data-metric="train/loss"]');
+    const box = (await canvas.boundingBox())!;
+    await canvas.hover({ position: { x: box.width * 0.6, y: 50 } });
+    const readings = await page.locator('.curve output').allTextContents();
+    const [loss, step] = readings[0]!.split(' @ ');
+    // One crosshair for all: every curve reads at the same step.
+    expect(readings.slice(0, 6).every((reading) => reading.endsWith(`@ ${step}`))).toBe(true);
+
+    await canvas.click({ position: { x: box.width * 0.6, y: 50 } });
+    await page.locator('#curves').getByLabel('As table').click();
+    const row = page.locator('#curves tr[aria-current]');
+    expect(await row.getByRole('rowheader').textContent()).toBe(step);
+    expect(await row.getByRole('cell').first().textContent()).toBe(loss);
+    expect(await page.locator('#curves caption').textContent()).toContain('Metrics by step');
+  });
+
+  it('turn the pages of their table', async () => {
+    const { page } = await openRunning();
+    await page.locator('#curves').getByLabel('As table').click();
+    const pager = page.locator('#curves .pager');
+    expect(await pager.textContent()).toContain('rows 251–264 of 264');
+    await pager.getByRole('button', { name: 'First' }).click();
+    await expect.poll(() => pager.textContent()).toContain('rows 1–25 of 264');
+    const first = running.find((event) => event.type === 'metrics')!;
+    const cells = await page.locator('#curves tbody tr').first().getByRole('cell').allTextContents();
+    expect(Number(cells[0])).toBeCloseTo(first.type === 'metrics' ? first.values['train/loss']! : NaN, 2);
+  });
+
+  it('zoom together by dragging and by key, and come back', async () => {
+    const { page } = await openRunning();
+    const canvas = page.locator('canvas[data-metric="train/loss"]');
+    const note = page.locator('#curves .note');
+    const box = (await canvas.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 5 });
+    await page.mouse.up();
+    await expect.poll(() => note.textContent()).toMatch(/steps \d.*–.* of 2,640/);
+    const dragged = await note.textContent();
+
+    await canvas.press('+');
+    await expect.poll(() => note.textContent()).not.toBe(dragged);
+    await page.locator('#curves').getByRole('button', { name: 'reset' }).click();
+    await expect.poll(() => note.textContent()).not.toContain('of 2,640');
+  });
+
+  it('switch one axis to a logarithm and back', async () => {
+    const { page } = await openRunning();
+    const canvas = page.locator('canvas[data-metric="train/loss"]');
+    const picture = () => canvas.evaluate((node: HTMLCanvasElement) => node.toDataURL());
+    await page.mouse.move(0, 0);
+    const linear = await picture();
+    const log = page.locator('.curve.main').getByRole('button', { name: 'log' });
+    await log.click();
+    expect(await log.getAttribute('aria-pressed')).toBe('true');
+    await expect.poll(picture).not.toBe(linear);
+    await log.click();
+    await expect.poll(picture).toBe(linear);
+  });
+
+  it('are saved as CSV with every row in full, and as PNG', async () => {
+    const { page, sent } = await openRunning();
+    await page.locator('#curves').getByRole('button', { name: 'CSV' }).click();
+    const [table] = await sent('save');
+    const lines = String(table!.data).trim().split('\r\n');
+    expect(lines[0]).toBe(
+      'step,train/loss,train/lr,perf/images_per_second,perf/memory_mb,perf/data_wait,train/grad_norm,eval/knn_top1',
+    );
+    expect(lines).toHaveLength(1 + 264);
+    const first = metricRow(10, 4000);
+    expect(lines[1]).toContain(first.type === 'metrics' ? String(first.values['train/loss']) : '');
+
+    await page.locator('#curves').getByRole('button', { name: 'PNG' }).click();
+    await expect.poll(async () => (await sent('save')).length).toBe(2);
+    const signature = await page.evaluate(() => {
+      const message = window.sent.findLast(({ type }) => type === 'save') as { data: Uint8Array };
+      return [...message.data.subarray(1, 4)];
+    });
+    expect(String.fromCharCode(...signature)).toBe('PNG');
+  });
+});
+
+describe('reconstructions', () => {
+  it('show four pictures of each image and say how honest they are', async () => {
+    const { page, sent } = await openRunning();
+    await expect.poll(() => page.locator('.tiles canvas[data-painted]').count()).toBe(24);
+    expect(await page.locator('.tiles canvas').first().evaluate(isPainted)).toBe(true);
+    const note = await page.locator('#reconstruction .note').textContent();
+    expect(note).toContain('75% of the patches are hidden');
+    expect(note).toContain('true mean and variance');
+    expect(note).toMatch(/visible patches are\s+pasted/);
+
+    await page.locator('#reconstruction').getByLabel('As table').click();
+    const [image] = reconstructionFile(2600).images;
+    const cells = page.locator('#reconstruction tbody tr').first();
+    expect(await cells.textContent()).toContain(image!.loss.toPrecision(3));
+    await page.locator('#reconstruction').getByRole('button', { name: 'PNG' }).click();
+    await expect.poll(async () => (await sent('save')).length).toBe(1);
+  });
+
+  it('say what is wrong with a file that cannot be read or drawn', async () => {
+    const { page } = await openRunning({
+      media: {
+        ...pretended,
+        json: (file) =>
+          file.includes('reconstruction')
+            ? Promise.reject(new Error('reconstruction-002600.json is cut short'))
+            : Promise.resolve({ ...embeddingFile(2000), points: [1] }),
+      },
+    });
+    await page.locator('#reconstruction').getByText('is cut short').waitFor();
+    await page.locator('#embedding').getByText('should have 2000 numbers in `points`').waitFor();
+  });
+});
+
+describe('the embedding map', () => {
+  it('is walked with the arrow keys, showing and saying the point', async () => {
+    const { page } = await openRunning();
+    const canvas = page.locator('.map .points');
+    await canvas.press('ArrowRight');
+    const card = page.locator('.card');
+    const first = await card.getAttribute('data-point');
+    await canvas.press('ArrowRight');
+    await expect.poll(() => card.getAttribute('data-point')).not.toBe(first);
+    const index = Number(await card.getAttribute('data-point'));
+    const { classes, labels, clusters } = embeddingFile(2000);
+    const spoken = await page.locator('.map [role=status]').textContent();
+    expect(spoken).toContain(`${classes![labels![index]!]}, cluster ${clusters[index]! + 1}`);
+    await expect.poll(() => card.locator('canvas').evaluate(isPainted)).toBe(true);
+    await canvas.press('Escape');
+    await expect.poll(() => card.count()).toBe(0);
+  });
+
+  it('shows a point under the pointer, and groups by label or cluster', async () => {
+    const { page } = await openRunning();
+    const canvas = page.locator('.map .points');
+    await canvas.press('ArrowUp');
+    const index = await page.locator('.card').getAttribute('data-point');
+    await canvas.press('Escape');
+    const box = (await canvas.boundingBox())!;
+    await canvas.hover({ position: { x: box.width / 2, y: box.height / 2 } });
+    expect(index).not.toBeNull();
+
+    await page.getByRole('button', { name: 'triangle' }).waitFor();
+    await page.getByLabel('Colour by').selectOption('cluster');
+    await page.getByRole('button', { name: 'cluster 3' }).click();
+    expect(await page.getByRole('button', { name: 'cluster 3' }).getAttribute('aria-pressed')).toBe('true');
+  });
+
+  it('says how it was made, and has the same points as a table', async () => {
+    const { page } = await openRunning();
+    const facts = page.locator('#embedding .facts');
+    await facts.waitFor();
+    for (const fact of ['perplexity', 'seed', 'iterations', 'KL divergence', 'trustworthiness'])
+      expect(await facts.textContent()).toContain(fact);
+    await page.locator('#embedding').getByLabel('As table').click();
+    expect(await page.locator('#embedding .pager').textContent()).toContain('of 1,000');
+    const { points } = embeddingFile(2000);
+    const cells = await page.locator('#embedding tbody tr').first().getByRole('cell').allTextContents();
+    expect(Number(cells[2]!.replace('−', '-'))).toBeCloseTo(points[0]!, 0);
+  });
+});
+
+describe('evaluations', () => {
+  it('stand beside their baseline, interval and protocol, and grow while one is under way', async () => {
+    const { page, post } = await openRunning();
+    const table = await page.locator('#evaluations table').textContent();
+    for (const part of ['71.4%', '70.3–72.5', '38.2%', '+33.2', 'lr 0.1 chosen on a held-out fifth', 'random init'])
+      expect(table).toContain(part);
+
+    const evaluating = {
+      type: 'evaluating',
+      step: 2000,
+      kind: 'finetune',
+      done: 0.25,
+      message: 'epoch 3 of 10',
+    } as const;
+    await post({ type: 'events', events: journal([evaluating], running.length), liveStatus: 'running' });
+    await page.getByText('fine-tune of step 2,000: epoch 3 of 10').waitFor();
+    expect(await page.getByRole('button', { name: 'Probe' }).isDisabled()).toBe(true);
+    const done = scored(2000, 'finetune', 0.689, 0.601);
+    await post({ type: 'events', events: journal([done], running.length + 1), liveStatus: 'running' });
+    await page.getByText('fine-tune, 10% labels').waitFor();
+    expect(await page.locator('.evaluating').count()).toBe(0);
+  });
+});
+
+describe('actions', () => {
+  it('follow the status, and reach the host', async () => {
+    const { page, post, sent } = await openRunning();
+    const button = (name: string) => page.getByRole('toolbar').getByRole('button', { name });
+    for (const name of ['Pause', 'Stop', 'Checkpoint', 'Reveal']) await button(name).click();
+    for (const name of ['Probe', 'Fine-tune']) await button(name).click();
+    expect((await sent('command')).map(({ command }) => command)).toEqual(['pause', 'stop', 'checkpoint', 'reveal']);
+    expect((await sent('evaluate')).map(({ kind }) => kind)).toEqual(['probe', 'finetune']);
+
+    const stopped = journal([{ type: 'status', status: 'stopped' }], running.length);
+    await post({ type: 'events', events: stopped, liveStatus: 'stopped' });
+    await button('Resume').click();
+    expect((await sent('command')).at(-1)!.command).toBe('resume');
+    expect(await button('Stop').isDisabled()).toBe(true);
+  });
+});
+
+describe('states', () => {
+  it('say what is happening before the first row', async () => {
+    const { page, post, snapshot } = await open();
+    await snapshot([], 'running');
+    await page.getByText('No events yet').waitFor();
+    await post({ type: 'events', events: journal([launched(4000)]), liveStatus: 'running' });
+    await page.getByText('Getting ready').waitFor();
+  });
+
+  it('give the reason of a failure and the next step', async () => {
+    const { page, snapshot } = await open();
+    const failed = journal(
+      [{ type: 'status', status: 'failed', reason: 'loss is not finite at step 2641' }],
+      running.length,
+    );
+    await snapshot([...running, ...failed], 'failed');
+    const alert = page.getByRole('alert');
+    expect(await alert.textContent()).toContain('loss is not finite at step 2641');
+    expect(await alert.textContent()).toContain('checkpoint of step 2,000');
+    await alert.getByRole('button', { name: 'Reveal run folder' }).waitFor();
+  });
+
+  it('offer to resume what has crashed', async () => {
+    const { page, sent, snapshot } = await open();
+    await snapshot(running, 'crashed');
+    await page.getByRole('alert').getByRole('button', { name: 'Resume' }).click();
+    expect((await sent('command')).map(({ command }) => command)).toEqual(['resume']);
+  });
+
+  it('keep what was known when the run is lost, and go on when it comes back', async () => {
+    const { page, post, snapshot } = await openRunning();
+    await post({ type: 'lost', message: 'There is no run in /runs/one any more.' });
+    await page.getByRole('alert').getByText('There is no run in /runs/one any more.').waitFor();
+    expect(await page.getByRole('toolbar').getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
+    expect(await page.locator('#curves canvas').count()).toBeGreaterThan(0);
+    await snapshot(running, 'running');
+    await expect.poll(() => page.getByRole('alert').count()).toBe(0);
+  });
+
+  it('name the fallback and list the notices', async () => {
+    const { page, snapshot } = await open();
+    const fallback = 'webgpu was asked for, but no adapter was found; the cpu runs';
+    await snapshot(
+      journal([
+        launched(100, { fallback }),
+        metricRow(10, 100),
+        { type: 'notice', level: 'warning', message: 'Skipped x.png' },
+      ]),
+      'running',
+    );
+    await page.getByText(fallback).waitFor();
+    await page.getByRole('list', { name: 'Notices' }).getByText('Skipped x.png').waitFor();
+  });
+});
+
+describe('the look', () => {
+  it('survives a reload with its cursor and choices', async () => {
+    const { page, snapshot } = await openRunning();
+    await page.getByLabel('Step of the reconstructions').press('Home');
+    await page.locator('#embedding').getByLabel('As table').click();
+    await page.reload();
+    await snapshot(running, 'running');
+    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 200');
+    expect(await page.locator('#embedding').getByLabel('As table').getAttribute('aria-pressed')).toBe('true');
+  });
+
+  it.each(Object.keys(pageThemes) as PageThemeName[])('takes the colours of %s while it is open', async (theme) => {
+    const { page, setTheme } = await openRunning({ theme: theme === 'light' ? 'dark' : 'light' });
+    await page.mouse.move(0, 0);
+    const canvas = page.locator('canvas[data-metric="train/loss"]');
+    const picture = () => canvas.evaluate((node: HTMLCanvasElement) => node.toDataURL());
+    const before = await picture();
+    await setTheme(theme);
+    await expect.poll(picture).not.toBe(before);
+    const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const [r, g, b] = /\d+, \d+, \d+/.exec(background)![0].split(', ').map(Number);
+    const hex = `#${[r, g, b].map((c) => c!.toString(16).padStart(2, '0')).join('')}`;
+    expect(hex).toBe(pageThemes[theme].variables['--vscode-editor-background']);
+  });
+
+  it.each([
+    [1600, 3],
+    [1000, 2],
+    [480, 1],
+  ])('at %i px has %i columns and nothing beside the page', async (width, columns) => {
+    const { page } = await openRunning({ width });
+    const lefts = await page
+      .locator('.grid > div')
+      .evaluateAll((nodes) => [...new Set(nodes.map((node) => Math.round(node.getBoundingClientRect().left)))]);
+    expect(lefts).toHaveLength(columns);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  });
+
+  it('moves nothing by itself for who wants no motion', async () => {
+    const { page } = await openRunning({ reducedMotion: true });
+    expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+    const transitions = await page.evaluate(() =>
+      [...document.querySelectorAll('*')].map((node) => getComputedStyle(node).transitionDuration),
+    );
+    expect(new Set(transitions)).toEqual(new Set(['0s']));
+  });
+
+  it('gives every control a name', async () => {
+    const { page } = await openRunning();
+    const nameless = await page.locator('button, input, select, canvas').evaluateAll((nodes) =>
+      nodes
+        .filter((node) => !node.closest('[aria-hidden=true]'))
+        .filter(
+          (node) =>
+            !(node.getAttribute('aria-label') ?? node.closest('label')?.textContent ?? node.textContent)?.trim(),
+        )
+        .map((node) => node.outerHTML),
+    );
+    expect(nameless).toEqual([]);
+  });
+});

@@ -1,0 +1,188 @@
+/**
+ * The dashboard in a browser without an editor around it: the real bundle under the Content Security Policy of a
+ * webview. Only the transport is pretended, `acquireVsCodeApi` and the host's messages; what they carry is real.
+ */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { build } from 'esbuild';
+import { chromium } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { dashboardHtml } from '../../../extension/dashboard-html';
+import type { RunEvent } from '../../../protocol/events';
+import type { FromDashboard, LiveStatus, ToDashboard } from '../../../protocol/messages';
+import { applyEvent, emptyRun } from '../../../protocol/run';
+import { chromiumPath } from '../../../scripts/editor.mjs';
+import { embeddingFile, manifest, reconstructionFile, reconstructionSheet, thumbnailSheet } from './run';
+import { pageThemes } from './themes';
+import type { PageThemeName } from './themes';
+
+declare global {
+  interface Window {
+    sent: FromDashboard[];
+  }
+}
+
+/** Reads the files of a run directory. */
+export interface Media {
+  json(file: string): Promise<unknown>;
+  png(file: string): Promise<Buffer>;
+}
+
+const stepOf = (file: string) => Number(/(\d+)\.\w+$/.exec(file)?.[1]);
+let thumbnails: Promise<Buffer> | undefined;
+
+export const pretended: Media = {
+  json: (file) =>
+    Promise.resolve(file.includes('embedding') ? embeddingFile(stepOf(file)) : reconstructionFile(stepOf(file))),
+  png: (file) => (file.includes('thumbnails') ? (thumbnails ??= thumbnailSheet()) : reconstructionSheet(stepOf(file))),
+};
+
+export interface Dashboard {
+  readonly page: Page;
+  /** Violations of the policy, errors of the console, requests that failed: none are expected. */
+  readonly complaints: string[];
+  post(message: ToDashboard): Promise<void>;
+  snapshot(events: readonly RunEvent[], liveStatus: LiveStatus): Promise<void>;
+  /** Messages that the page has sent. */
+  sent<T extends FromDashboard['type']>(type: T): Promise<Extract<FromDashboard, { type: T }>[]>;
+  setTheme(theme: PageThemeName): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly theme?: PageThemeName;
+  readonly width?: number;
+  readonly height?: number;
+  readonly reducedMotion?: boolean;
+  readonly media?: Media;
+}
+
+export async function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: await chromiumPath(),
+    args: [
+      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
+      ...['--disable-background-networking', '--disable-component-update'],
+    ],
+  });
+}
+
+async function bundle() {
+  const { outputFiles } = await build({
+    entryPoints: ['webview/dashboard.ts'],
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    outdir: 'dist',
+    write: false,
+  });
+  const text = (end: string) => outputFiles.find(({ path }) => path.endsWith(end))?.text ?? '';
+  return { script: text('.js'), style: text('.css') };
+}
+
+export async function openDashboard(browser: Browser, options: OpenOptions = {}): Promise<Dashboard> {
+  const { theme = 'dark', width = 1600, height = 1000, reducedMotion = false, media = pretended } = options;
+  const { script, style } = await bundle();
+  const { className, kind, variables } = pageThemes[theme];
+
+  const html = dashboardHtml({
+    cspSource: "'self'",
+    scriptUri: 'dashboard.js',
+    styleUri: 'dashboard.css',
+    nonce: 'n0nce',
+    title: 'Dashboard',
+    language: 'en',
+  });
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent((request.url ?? '').slice(1));
+    const send = (type: string, body: string | Buffer) => {
+      response.setHeader('content-type', type);
+      response.setHeader('access-control-allow-origin', '*');
+      response.end(body);
+    };
+    if (path === '')
+      send('text/html', html.replace('<body>', `<body class="${className}" data-vscode-theme-kind="${kind}">`));
+    else if (path === 'dashboard.js') send('text/javascript', script);
+    else if (path === 'dashboard.css') send('text/css', style);
+    else if (path.endsWith('.png'))
+      media.png(path.replace(/^run\//, '')).then(
+        (png) => send('image/png', png),
+        () => response.writeHead(404).end(),
+      );
+    else response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const context = await browser.newContext({
+    viewport: { width, height },
+    reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
+  });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
+
+  // What VS Code puts into every webview: its variables, and the door to the host. State outlives a reload, as there.
+  await page.addInitScript((values) => {
+    window.sent = [];
+    const api = {
+      postMessage: (message: FromDashboard) => void window.sent.push(message),
+      getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined,
+      setState: (state: unknown) => sessionStorage.setItem('state', JSON.stringify(state)),
+    };
+    Object.assign(window, { acquireVsCodeApi: () => api });
+    const apply = () => {
+      for (const [name, value] of Object.entries(values)) document.documentElement.style.setProperty(name, value);
+    };
+    if (document.documentElement) apply();
+    else document.addEventListener('readystatechange', apply, { once: true });
+  }, variables);
+
+  const post = (message: ToDashboard) => page.evaluate((data) => window.postMessage(data, '*'), message);
+  await page.exposeFunction('hostOpens', async (kind: 'reconstruction' | 'embedding', file: string) => {
+    await media.json(file).then(
+      (content) => post({ type: kind, file, content } as ToDashboard),
+      (error: unknown) => post({ type: kind, file, content: null, error: String(error) }),
+    );
+  });
+  await page.addInitScript(() => {
+    const push = window.sent.push.bind(window.sent);
+    window.sent.push = (...messages: FromDashboard[]) => {
+      for (const message of messages)
+        if (message.type === 'open')
+          (window as unknown as { hostOpens(kind: string, file: string): void }).hostOpens(message.kind, message.file);
+      return push(...messages);
+    };
+  });
+  await page.goto(origin);
+
+  return {
+    page,
+    complaints,
+    post,
+    snapshot(events, liveStatus) {
+      const run = events.reduce(applyEvent, emptyRun(manifest));
+      const state = { runDirectory: '/runs/one', run, liveStatus, baseUri: `${origin}/run` };
+      return post({ type: 'snapshot', state });
+    },
+    sent: (type) =>
+      page.evaluate((wanted) => window.sent.filter((message) => message.type === wanted) as never, type as string),
+    setTheme: (next) =>
+      page.evaluate(({ className, kind, variables }) => {
+        const { style } = document.documentElement;
+        for (const name of [...style]) style.removeProperty(name);
+        for (const [name, value] of Object.entries(variables)) style.setProperty(name, value);
+        document.body.className = className;
+        document.body.dataset['vscodeThemeKind'] = kind;
+      }, pageThemes[next]),
+    async close() {
+      await context.close();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,219 @@
+/** A run as a trainer would write it: its events, and the files that they name. */
+import sharp from 'sharp';
+import type { EmbeddingFile, EventBody, ReconstructionFile, RunEvent, RunManifest } from '../../../protocol/events';
+import { random } from '../../../trainer/random/random';
+
+export const manifest: RunManifest = {
+  version: 1,
+  runId: '20261123-184200-a1b2',
+  experiment: 'shapes',
+  configFile: 'shapes.tessera.jsonc',
+  config: { pretrain: { batchSize: 64 } },
+  createdAt: Date.UTC(2026, 10, 23, 18, 42),
+  versions: {},
+};
+
+const classes = ['circle', 'square', 'triangle', 'star', 'cross', 'ring', 'heart', 'moon', 'arrow', 'bar'];
+
+/** The pictures are the same in every test. */
+function uniform(seed: number): () => number {
+  return random(seed, 'dashboard').uniform;
+}
+
+export function launched(totalSteps: number, more: Partial<Extract<EventBody, { type: 'launched' }>> = {}): EventBody {
+  return { type: 'launched', job: 'pretrain', pid: 4242, fromStep: 0, totalSteps, engine: 'onnx cpu', ...more };
+}
+
+export function metricRow(step: number, totalSteps: number): EventBody {
+  const draw = uniform(step);
+  const warmup = Math.min(1, step / (0.05 * totalSteps));
+  const loss = 0.32 + 0.66 * Math.exp((-6 * step) / totalSteps) + 0.05 * (draw() - 0.5);
+  return {
+    type: 'metrics',
+    step,
+    values: {
+      'train/loss': loss,
+      'train/lr': 6e-4 * warmup * 0.5 * (1 + Math.cos((Math.PI * step) / totalSteps)),
+      'perf/images_per_second': 402 + 40 * (draw() - 0.5) - (step % 500 === 0 ? 150 : 0),
+      'perf/memory_mb': 611 + 3 * draw(),
+      'perf/data_wait': 0.004 + 0.01 * draw() ** 3,
+      'train/grad_norm': 0.4 + 1.2 * Math.exp((-9 * step) / totalSteps) + 0.2 * draw(),
+    },
+  };
+}
+
+/** Numbered and timed as a journal is. */
+export function journal(bodies: readonly EventBody[], firstSeq = 0): RunEvent[] {
+  return bodies.map((body, index) => ({
+    ...body,
+    seq: firstSeq + index,
+    time: manifest.createdAt + (firstSeq + index) * 250,
+  }));
+}
+
+const name = (kind: string, step: number) => `media/${kind}-${String(step).padStart(6, '0')}.json`;
+
+/** Training up to `steps` of `totalSteps`, with everything that comes along the way. */
+export function training(
+  steps: number,
+  totalSteps: number,
+  { logEvery = 10, pictureEvery = 200, mapEvery = 1000 } = {},
+) {
+  const bodies: EventBody[] = [launched(totalSteps), { type: 'status', status: 'running' }];
+  for (let step = logEvery; step <= steps; step += logEvery) {
+    bodies.push(metricRow(step, totalSteps));
+    if (step % pictureEvery === 0) bodies.push({ type: 'reconstruction', step, file: name('reconstruction', step) });
+    if (step % mapEvery === 0) {
+      bodies.push({
+        type: 'metrics',
+        step,
+        values: { 'eval/knn_top1': 0.75 - 0.5 * Math.exp((-4 * step) / totalSteps) },
+      });
+      bodies.push({ type: 'embedding', step, file: name('embedding', step), kl: 1.4 });
+      const path = `checkpoints/step-${String(step).padStart(6, '0')}`;
+      bodies.push({ type: 'checkpoint', step, path, bytes: 3_200_000, removed: [] });
+    }
+  }
+  return bodies;
+}
+
+export function scored(step: number, kind: 'probe' | 'knn' | 'finetune', top1: number, baseline: number): EventBody {
+  const spread = 0.011;
+  return {
+    type: 'evaluation',
+    step,
+    evaluation: {
+      kind,
+      protocol: {
+        probe: 'linear, lr 0.1 chosen on a held-out fifth of train, 100 epochs',
+        knn: 'kNN, k 20, temperature 0.07',
+        finetune: 'all weights, layer decay 0.75, 10 epochs',
+      }[kind],
+      labels: kind === 'finetune' ? 0.1 : 1,
+      trainImages: kind === 'finetune' ? 400 : 4000,
+      testImages: 2000,
+      classes: 10,
+      score: { top1, interval: [top1 - spread, top1 + spread] },
+      baseline: {
+        name: kind === 'finetune' ? 'from scratch' : 'random init',
+        top1: baseline,
+        interval: [baseline - spread, baseline + spread],
+      },
+      gain: { value: top1 - baseline, interval: [top1 - baseline - 0.014, top1 - baseline + 0.013] },
+      seconds: 41,
+    },
+  };
+}
+
+const size = 32;
+
+type Pixel = readonly [r: number, g: number, b: number];
+
+/** A shape of one class on a graded ground. */
+function picture(index: number): (x: number, y: number) => Pixel {
+  const draw = uniform(index + 1);
+  const colour = () => [40 + 200 * draw(), 40 + 200 * draw(), 40 + 200 * draw()] as const;
+  const [ground, ink] = [colour(), colour()];
+  const [cx, cy, radius] = [10 + 12 * draw(), 10 + 12 * draw(), 6 + 5 * draw()];
+  const inside = [
+    (x: number, y: number) => Math.hypot(x, y) < 1,
+    (x: number, y: number) => Math.max(Math.abs(x), Math.abs(y)) < 0.85,
+    (x: number, y: number) => y > -0.8 && y < 0.8 && Math.abs(x) < (y + 0.8) / 1.6,
+    (x: number, y: number) => Math.abs(x) < 0.3 || Math.abs(y) < 0.3,
+    (x: number, y: number) => Math.abs(Math.hypot(x, y) - 0.75) < 0.25,
+  ][index % 5]!;
+  return (x, y) => {
+    const [u, v] = [(x - cx) / radius, (y - cy) / radius];
+    const shade = 0.7 + (0.5 * (x + y)) / (2 * size);
+    return (Math.hypot(u, v) < 1.5 && inside(u, v) ? ink : ground).map((c) => Math.min(255, c * shade)) as never;
+  };
+}
+
+async function sheet(
+  columns: number,
+  rows: number,
+  tile: number,
+  pixel: (tileIndex: number, x: number, y: number) => Pixel,
+) {
+  const [width, height] = [columns * tile, rows * tile];
+  const data = Buffer.alloc(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const index = Math.floor(y / tile) * columns + Math.floor(x / tile);
+      data.set(pixel(index, x % tile, y % tile).map(Math.round), 3 * (y * width + x));
+    }
+  }
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+const images = 6;
+
+/** The file of a reconstruction event; what is learnt sharpens with the step. */
+export function reconstructionFile(step: number): ReconstructionFile {
+  return {
+    step,
+    png: name('reconstruction', step).replace('.json', '.png'),
+    imageSize: size,
+    columns: ['original', 'masked', 'reconstruction', 'pasted'],
+    images: Array.from({ length: images }, (_, i) => ({
+      id: `test/${classes[i % 5]}/${String(i).padStart(4, '0')}.png`,
+      label: classes[i % 5]!,
+      loss: 0.3 + 0.5 * Math.exp(-step / 800) + 0.03 * i,
+    })),
+    trueStatistics: true,
+    maskRatio: 0.75,
+  };
+}
+
+export async function reconstructionSheet(step: number): Promise<Buffer> {
+  const blur = 0.9 * Math.exp(-step / 900);
+  return sheet(4, images, size, (index, x, y) => {
+    const image = picture(Math.floor(index / 4));
+    const column = index % 4;
+    const patch = Math.floor(y / 4) * 8 + Math.floor(x / 4);
+    const hidden = uniform(1000 + 97 * patch + 7 * Math.floor(index / 4))() < 0.75;
+    const original = image(x, y);
+    const guess = original.map((c, i) => c * (1 - blur) + blur * [120, 118, 112][i]!) as never;
+    if (column === 0) return original;
+    if (column === 1) return hidden ? [128, 128, 128] : original;
+    return column === 3 && !hidden ? original : guess;
+  });
+}
+
+const points = 1000;
+const columns = Math.ceil(Math.sqrt(points));
+
+export function embeddingFile(step: number): EmbeddingFile {
+  const draw = uniform(9);
+  const apart = 1 - Math.exp(-step / 1500);
+  const labels = Array.from({ length: points }, () => Math.floor(draw() * 10));
+  const gaussian = random(7, 'map').normal;
+  return {
+    step,
+    points: labels.flatMap((label) => {
+      const angle = (2 * Math.PI * label) / 10;
+      const radius = label % 2 ? 42 : 24;
+      return [Math.cos(angle), Math.sin(angle)].map((c) => c * radius * apart + gaussian() * (6 + 14 * (1 - apart)));
+    }),
+    ids: labels.map((label, i) => `test/${classes[label]}/${String(i).padStart(4, '0')}.png`),
+    labels,
+    classes,
+    clusters: labels.map((label) => (draw() < 0.8 ? label : Math.floor(draw() * 10))),
+    png: 'media/thumbnails.png',
+    thumbnailSize: size,
+    columns,
+    perplexity: 30,
+    seed: 0,
+    iterations: 1000,
+    kl: 1.42,
+    trustworthiness: 0.934,
+    seconds: 6.1,
+  };
+}
+
+export function thumbnailSheet(): Promise<Buffer> {
+  const { labels = [] } = embeddingFile(0);
+  return sheet(columns, columns, size, (index, x, y) => picture((labels[index] ?? 0) + 10 * index)(x, y));
+}

@@ -1,0 +1,38 @@
+/**
+ * Files of a run directory can be cut short or made by something else. What the page draws from is checked first;
+ * the answer is what is wrong with it, or undefined.
+ */
+import type { EmbeddingFile, ReconstructionFile } from '../protocol/events';
+
+const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isList = (value: unknown, of: (item: unknown) => boolean): value is unknown[] =>
+  Array.isArray(value) && value.every(of);
+
+type Loose<T> = { readonly [K in keyof T]?: unknown } | null;
+
+export function problemOfReconstruction(content: unknown): string | undefined {
+  const file = content as Loose<ReconstructionFile>;
+  if (!file || typeof file !== 'object') return 'is not an object';
+  if (!isText(file.png)) return 'names no picture in `png`';
+  if (!isCount(file.imageSize)) return 'has no image size in `imageSize`';
+  if (!isList(file.columns, isText) || file.columns.length !== 4) return 'does not name the four `columns`';
+  if (!isList(file.images, (image) => isText((image as { id?: unknown } | null)?.id))) return 'lists no `images`';
+  return undefined;
+}
+
+export function problemOfEmbedding(content: unknown): string | undefined {
+  const file = content as Loose<EmbeddingFile>;
+  if (!file || typeof file !== 'object') return 'is not an object';
+  if (!isText(file.png) || !isCount(file.thumbnailSize) || !isCount(file.columns))
+    return 'does not say where its thumbnails are (`png`, `thumbnailSize`, `columns`)';
+  if (!isList(file.ids, isText)) return 'lists no `ids`';
+  const count = file.ids.length;
+  if (!isList(file.points, Number.isFinite) || file.points.length !== 2 * count)
+    return `should have ${2 * count} numbers in \`points\`, two for each id`;
+  if (!isList(file.clusters, Number.isInteger) || file.clusters.length !== count)
+    return `should have ${count} \`clusters\`, one for each id`;
+  if (file.labels !== undefined && (!isList(file.labels, Number.isInteger) || file.labels.length !== count))
+    return `should have ${count} \`labels\`, one for each id`;
+  return undefined;
+}
