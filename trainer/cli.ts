@@ -1,0 +1,185 @@
+#!/usr/bin/env node
+/**
+ * `tessera`: the jobs of the extension from a terminal.
+ * Exit codes: 0 done, 1 failed, 2 bad usage or a config that will not do, 3 ended before its end and can be resumed.
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { connect, LaunchError, listRuns, runsFolder } from '../client/index';
+import type { EvaluationKind } from '../protocol/events';
+import { formatStep } from '../protocol/format';
+import { demo } from './cli/demo';
+import { examine } from './cli/doctor';
+import { exportRun } from './cli/export';
+import { findRun, UsageError } from './cli/find';
+import { init } from './cli/init';
+import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
+import { createOutput, table } from './cli/output';
+import { details, detailsText, listText, summarize } from './cli/show';
+import { readConfigFile } from './jobs/config-file';
+import { ConfigError } from './jobs/config-file';
+import { ownVersion } from './jobs/versions';
+
+const print = (text: string) => void process.stdout.write(`${text}\n`);
+const printJson = (value: unknown) => print(JSON.stringify(value, null, 2));
+const runHelp =
+  'a run directory, a run id or its beginning or end, or a config file (its newest run); the newest run by default';
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Give a whole number.');
+  return value;
+}
+
+const program = new Command('tessera')
+  .description('Self-supervised vision: pretrain an encoder without labels, judge it, reuse it.')
+  .version(ownVersion())
+  .exitOverride()
+  .showHelpAfterError('Try --help.')
+  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 bad usage or config, 3 ended early (resume goes on).');
+
+program
+  .command('init')
+  .description('write a config to begin with')
+  .argument('[file]', 'what to call it', 'experiment.tessera.jsonc')
+  .option('--source <source>', 'where the images are', 'builtin:shapes')
+  .action(async (file: string, { source }: { source: string }) => {
+    const name = await init(file, source);
+    print(`${name}\nNext: tessera pretrain ${name}`);
+  });
+
+program
+  .command('pretrain')
+  .description('pretrain an encoder; Ctrl-C stops it at a checkpoint, closing the terminal leaves it training')
+  .argument('<config>')
+  .option('--again', 'also when a run of this experiment is already training')
+  .option('--detach', 'return when it has begun')
+  .option('--json', 'every event as a line of JSON')
+  .action(async (config: string, { again, detach, json }: { again?: boolean; detach?: boolean; json?: boolean }) => {
+    await readConfigFile(config);
+    await train(['pretrain', config, ...(again ? ['--again'] : [])], { detach, json });
+  });
+
+program
+  .command('resume')
+  .description('go on with a run that was stopped, interrupted or crashed, from its newest checkpoint')
+  .argument('[run]', runHelp)
+  .option('--detach', 'return when it has begun')
+  .option('--json', 'every event as a line of JSON')
+  .action(async (what: string | undefined, options: { detach?: boolean; json?: boolean }) => {
+    await train(['resume', (await findRun(what)).directory], options);
+  });
+
+async function train(args: readonly string[], { detach, json = false }: { detach?: boolean; json?: boolean }) {
+  const directory = await launch(args);
+  if (detach) return print(json ? JSON.stringify({ runDirectory: directory }) : directory);
+  if (!json) print(directory);
+  process.exitCode = await watchTraining(directory, json);
+}
+
+const stepOption = () => new Option('--step <step>', 'the checkpoint; the newest by default').argParser(whole);
+
+function evaluation(command: Command, kindOf: (options: { kind?: EvaluationKind }) => EvaluationKind) {
+  command
+    .argument('[run]', runHelp)
+    .addOption(stepOption())
+    .option('--json', 'every event as a line of JSON')
+    .action(async (what: string | undefined, options: { step?: number; json?: boolean; kind?: EvaluationKind }) => {
+      const { directory } = await findRun(what);
+      await evaluateRun(directory, kindOf(options), options.step, createOutput(options.json ?? false));
+    });
+}
+evaluation(
+  program.command('probe').description('a linear classifier and kNN on the frozen encoder, beside a random-init one'),
+  () => 'probe',
+);
+evaluation(
+  program.command('finetune').description('train all weights with labels, beside training from scratch'),
+  () => 'finetune',
+);
+evaluation(
+  program
+    .command('evaluate')
+    .description('judge a checkpoint by one protocol')
+    .addOption(new Option('--kind <kind>').choices(['knn', 'probe', 'finetune']).makeOptionMandatory()),
+  ({ kind }) => kind!,
+);
+
+program
+  .command('stop')
+  .description('stop a live run at a checkpoint')
+  .argument('[run]', runHelp)
+  .action(async (what?: string) => {
+    const { directory, manifest } = await findRun(what);
+    const connection = await connect(directory);
+    await connection.request('stop', null);
+    const ended = new Promise<void>((resolve) => connection.onClose(resolve));
+    await ended;
+    print(`${manifest.runId} has stopped.`);
+  });
+
+program
+  .command('list')
+  .description('the runs of this folder')
+  .argument('[folder]', 'where the configs are', '.')
+  .option('--json', 'as JSON')
+  .action(async (folder: string, { json }: { json?: boolean }) => {
+    const { runs, broken } = await summarize(await listRuns(runsFolder(`${folder}/x`)));
+    if (json) return printJson({ runs, broken });
+    print(runs.length > 0 ? listText(runs) : `There are no runs in ${runsFolder(`${folder}/x`)}.`);
+    for (const { message } of broken) process.stderr.write(`${message}\n`);
+  });
+
+program
+  .command('show')
+  .description('what is known of a run')
+  .argument('[run]', runHelp)
+  .option('--json', 'as JSON')
+  .action(async (what: string | undefined, { json }: { json?: boolean }) => {
+    const known = await details(await findRun(what));
+    if (json) printJson(known);
+    else print(detailsText(known));
+  });
+
+program
+  .command('export')
+  .description("write a run's encoder as safetensors with timm's parameter names (docs/export.md)")
+  .argument('[run]', runHelp)
+  .addOption(stepOption())
+  .option('--out <file>', 'where to', 'encoder.safetensors')
+  .action(async (what: string | undefined, { step, out }: { step?: number; out: string }) => {
+    const exported = await exportRun(await findRun(what), step, out);
+    print(`${out}: the encoder at step ${formatStep(exported.step)}, ${exported.tensors} tensors`);
+  });
+
+program
+  .command('doctor')
+  .description('what this machine has to train with, and what not and why')
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
+    const findings = await examine();
+    if (json) printJson(findings);
+    else
+      print(
+        table(findings.map(({ name, ok, optional, detail }) => [ok ? 'yes' : optional ? '-' : 'NO', name, detail])),
+      );
+    if (findings.some(({ ok, optional }) => !ok && !optional)) process.exitCode = exitCodes.failed;
+  });
+
+program
+  .command('demo')
+  .description('the quickstart without an editor: pretrain, probe, fine-tune with 10% of the labels, a table')
+  .option('--json <file>', 'also write the scores to a file')
+  .addOption(new Option('--seeds <n>', 'how many seeds').argParser(whole).default(1))
+  .action(async ({ json, seeds }: { json?: string; seeds: number }) => await demo(seeds, json));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  else {
+    process.stderr.write(`${(error as Error).message}\n`);
+    const isUsage = error instanceof UsageError || error instanceof ConfigError;
+    process.exitCode =
+      isUsage || (error instanceof LaunchError && error.problems.length > 0) ? exitCodes.usage : exitCodes.failed;
+  }
+}
