@@ -1,8 +1,9 @@
 /** `node dist/bench.mjs <name> [--json FILE]`: measurements, each beside its peer. */
 import { parseArgs } from 'node:util';
+import { editor } from './editor';
 import { step } from './step';
 
-const benches: Record<string, (options: { json?: string }) => Promise<void>> = { step };
+const benches: Record<string, (options: { json?: string }) => Promise<void>> = { step, editor };
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
 const bench = benches[positionals[0] ?? ''];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { readJournal } from '../../client';
 import { openWorkbench, type Workbench } from './workbench';
 
@@ -18,7 +18,11 @@ const config = `{
 describe('from ▶ Pretrain to a curve, and back after a reload', () => {
   let workbench: Workbench;
   beforeAll(async () => {
-    workbench = await openWorkbench({ files: { 'tiny.tessera.jsonc': config } });
+    workbench = await openWorkbench({
+      kind: inject('editorKind'),
+      vsix: inject('vsix'),
+      files: { 'tiny.tessera.jsonc': config },
+    });
   });
   afterAll(() => workbench?.close());
 

@@ -3,9 +3,8 @@ import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { FrameLocator, Locator, Page } from 'playwright-core';
-import { inject } from 'vitest';
 import { liveOwner, runsFolder } from '../../client';
-import { openWindow } from '../../scripts/editor.mjs';
+import { openWindow, type EditorKind } from '../../scripts/editor.mjs';
 
 export type Theme = keyof typeof themes;
 
@@ -18,6 +17,9 @@ export const themes = {
 } as const;
 
 export interface WorkbenchOptions {
+  readonly kind: EditorKind;
+  /** The packaged extension. */
+  readonly vsix: string;
   /** Text files of the workspace folder, by their path in it. */
   readonly files: Readonly<Record<string, string>>;
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -42,6 +44,8 @@ export interface Workbench {
   /** Reloads the window as `Developer: Reload Window` does: the extension host goes and comes back. */
   reload(): Promise<void>;
   setTheme(theme: Theme): Promise<void>;
+  /** How long an extension's `activate()` took, in milliseconds, as `Developer: Show Running Extensions` has it. */
+  activationTime(extension: string): Promise<number>;
   /** The run directories under the workspace folder. */
   runDirectories(): Promise<string[]>;
   /** Writes a picture of the window into the folder that TESSERA_SCREENSHOTS names; does nothing without it. */
@@ -58,10 +62,10 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
     await writeFile(join(folder, name), text);
   }
   const { page, close: closeWindow } = await openWindow({
-    kind: inject('editorKind'),
+    kind: options.kind,
     folder,
     profile,
-    extensions: [inject('vsix')],
+    extensions: [options.vsix],
     settings: { 'editor.minimap.enabled': false, ...options.settings },
     viewport: options.viewport,
     scale: options.scale,
@@ -129,6 +133,14 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
       await page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 90_000 });
     },
     setTheme,
+    activationTime: async (extension) => {
+      await runCommand('Developer: Show Running Extensions');
+      const row = page.locator('.runtime-extensions-editor .monaco-list-row', { hasText: extension }).first();
+      const text = await row.locator('.activation-time').innerText();
+      const [, milliseconds] = /(\d+)\s*ms/.exec(text) ?? [];
+      if (milliseconds === undefined) throw new Error(`The activation of ${extension} is described as "${text}"`);
+      return Number(milliseconds);
+    },
     runDirectories,
     screenshot: async (name) => {
       const target = process.env.TESSERA_SCREENSHOTS;
