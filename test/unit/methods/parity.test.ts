@@ -15,7 +15,7 @@ import type { Loss } from '../../../trainer/nn/train-step';
 import { createVit } from '../../../trainer/nn/vit';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import { readFixture, under } from '../../fixtures/safetensors';
+import { readFixture, under } from './fixture';
 
 interface About {
   readonly imageSize: number;

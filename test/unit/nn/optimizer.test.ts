@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { HostTensors, Tensors } from '../../../trainer/engine/types';
 import { normal } from '../../../trainer/nn/initializers';
@@ -59,14 +59,14 @@ async function updated(config: AdamwConfig) {
         const split = (moments: boolean): Tensors =>
           Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith('optimizer.') === moments));
         const result = optimizer.update(split(false), grads, split(true), lr as Scalar, step as Scalar);
-        return { ...result.params, ...result.state, norm: result.gradNorm } as Record<string, Tensor>;
+        return { ...result.params, ...result.state, norm: result.gradNorm };
       },
       values,
       { ...gradients, lr: float32([], [lr]), step: float32([], [i + 1]) },
     );
     const { norm: gradNorm, ...rest } = next;
     norm = gradNorm!.data[0]!;
-    values = rest as typeof values;
+    values = rest;
   }
   return { values, norm };
 }

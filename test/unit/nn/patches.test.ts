@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { patchify, patchRows, unpatchify } from '../../../trainer/nn/patches';
 import { evaluate, float32, int32 } from './evaluate';
 
@@ -29,7 +29,7 @@ describe('patches', () => {
           const size = side * patchSize;
           const images = float32([batch, size, size, channels], counting(batch * size * size * channels));
           const { back } = await evaluate(
-            (_, given) => ({ back: unpatchify(patchify(given.images as Tensor4D, patchSize) as Tensor3D, patchSize) }),
+            (_, given) => ({ back: unpatchify(patchify(given.images as Tensor4D, patchSize), patchSize) }),
             {},
             { images },
           );
