@@ -16,8 +16,8 @@ export type Attribute = number | readonly number[] | { readonly float: number };
 export interface Node {
   readonly type: string;
   readonly domain: string;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
@@ -72,7 +72,7 @@ export function createGraph(): Graph {
     },
     multi(type, args, outputs, attributes = {}, domain = '') {
       const values = outputs.map(({ shape, dtype }) => ({ name: `${type}_${count++}`, shape, dtype }));
-      nodes.push({ type, domain, inputs: args.map((v) => v.name), outputs: values.map((v) => v.name), attributes });
+      nodes.push({ type, domain, inputs: args, outputs: values, attributes });
       return values;
     },
     constant(values, shape, dtype) {
@@ -90,8 +90,9 @@ export function createGraph(): Graph {
     },
     scalar: (value, dtype = 'float32') => graph.constant([value], [], dtype),
     alias(value, name) {
-      nodes.push({ type: 'Identity', domain: '', inputs: [value.name], outputs: [name], attributes: {} });
-      return { ...value, name };
+      const named = { ...value, name };
+      nodes.push({ type: 'Identity', domain: '', inputs: [value], outputs: [named], attributes: {} });
+      return named;
     },
     ints: (values) => graph.constant(values, [values.length], 'int64'),
   };

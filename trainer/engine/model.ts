@@ -1,9 +1,12 @@
 import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph';
+import { simplified } from './simplify';
 import { bytes, concat, float, int, message, string, type Bytes } from './protobuf';
 
 /** A graph with its named outputs, as the bytes of an ONNX model. Field numbers are those of onnx.proto. */
 export function modelBytes(graph: Graph, outputs: readonly Value[]): Uint8Array {
-  const { nodes, constants } = reachable(graph, outputs);
+  const nodes = simplified(graph.nodes, outputs);
+  const used = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
+  const constants = graph.constants.filter(({ name }) => used.has(name));
   return concat([
     int(1, 9), // ir_version
     string(2, 'tessera'),
@@ -19,26 +22,12 @@ export function modelBytes(graph: Graph, outputs: readonly Value[]): Uint8Array 
   ]);
 }
 
-/** Drops what no output needs: autodiff also records gradients that nobody asked for. */
-function reachable(graph: Graph, outputs: readonly Value[]): { nodes: Node[]; constants: Constant[] } {
-  const needed = new Set(outputs.map((value) => value.name));
-  const nodes = graph.nodes
-    .toReversed()
-    .filter((node) => {
-      if (!node.outputs.some((name) => needed.has(name))) return false;
-      for (const name of node.inputs) needed.add(name);
-      return true;
-    })
-    .reverse();
-  return { nodes, constants: graph.constants.filter(({ name }) => needed.has(name)) };
-}
-
 const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 
 const nodeFields = (node: Node): Bytes[] => [
-  ...node.inputs.map((name) => string(1, name)),
-  ...node.outputs.map((name) => string(2, name)),
-  string(3, node.outputs[0] ?? ''),
+  ...node.inputs.map(({ name }) => string(1, name)),
+  ...node.outputs.map(({ name }) => string(2, name)),
+  string(3, node.outputs[0]?.name ?? ''),
   string(4, node.type),
   ...Object.entries(node.attributes).map(([name, value]) => message(5, [string(1, name), ...attributeFields(value)])),
   string(7, node.domain),

@@ -1,24 +1,72 @@
 /**
  * Ops that tfjs lacks or does badly. Each is a plain function that works on every backend, with
- * a gradient. A backend that registers a kernel of the same name (the tracer does: lower/fused.ts)
- * runs that; any other runs the composition written here, which is also what the tests compare to.
+ * a gradient. A backend with a kernel for it (the tracer: lower/fused.ts) runs that; any other
+ * runs the composition written here, which is also what the tests compare the kernel to.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { NamedTensorMap, Scalar, Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import type { NamedTensorMap, Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import './gradients';
 import type { Tensors } from './types';
 
+const hasKernel = (name: string) => Boolean(tf.getKernel(name, tf.engine().backendName));
+
+/** Runs a kernel of this engine's own. */
+const run = (name: string, inputs: Tensors, attributes = {}): Tensor[] => {
+  const outputs: Tensor | Tensor[] = tf.engine().runKernel(name, inputs as NamedTensorMap, attributes);
+  return Array.isArray(outputs) ? outputs : [outputs];
+};
+
 /** Exact GELU: x Phi(x), with the error function (Hendrycks & Gimpel 2016). Any shape. */
 export function gelu<T extends Tensor>(x: T): T {
+  if (hasKernel('TesseraGelu')) return run('TesseraGelu', { x })[0] as T;
   return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
 }
 
+tf.registerGradient({
+  kernelName: 'TesseraGelu',
+  inputsToSave: ['x'],
+  outputsToSave: [false, true],
+  gradFunc: (dys, [x, phi]) => ({
+    x: () => run('TesseraGeluGrad', { dy: (dys as Tensor[])[0]!, x: x!, phi: phi! })[0]!,
+  }),
+});
+
 /** Layer normalisation over the last axis. x [..., D], scale [D], shift [D] -> [..., D]. */
 export function layerNorm<T extends Tensor>(x: T, scale: Tensor1D, shift: Tensor1D, eps: number): T {
+  if (hasKernel('TesseraLayerNorm')) return run('TesseraLayerNorm', { x, scale, shift }, { eps })[0] as T;
   const centred = tf.sub(x, tf.mean(x, -1, true));
   const variance = tf.mean(tf.square(centred), -1, true); // [..., 1]
   return tf.add(tf.mul(tf.mul(centred, tf.rsqrt(tf.add(variance, eps))), scale), shift);
 }
+
+tf.registerGradient({
+  kernelName: 'TesseraLayerNorm',
+  inputsToSave: ['x', 'scale'],
+  outputsToSave: [false, true, true],
+  gradFunc: (dys, [x, scale, mean, deviation]) => {
+    const inputs = { dy: (dys as Tensor[])[0]!, x: x!, scale: scale!, mean: mean!, deviation: deviation! };
+    const [dx, dScale, dShift] = run('TesseraLayerNormGrad', inputs) as [Tensor, Tensor, Tensor];
+    return { x: () => dx, scale: () => dScale, shift: () => dShift };
+  },
+});
+
+/** Attention: softmax(q kᵀ / sqrt(d)) v (Vaswani et al. 2017). q, k, v [B, N, d] -> [B, N, d]; B holds the heads too. */
+export function scaledDotProductAttention(q: Tensor3D, k: Tensor3D, v: Tensor3D): Tensor3D {
+  const scale = 1 / Math.sqrt(q.shape[2]);
+  if (hasKernel('TesseraAttention')) return run('TesseraAttention', { q, k, v }, { scale })[0] as Tensor3D;
+  return tf.matMul(tf.softmax(tf.matMul(tf.mul(q, scale), k, false, true)), v);
+}
+
+tf.registerGradient({
+  kernelName: 'TesseraAttention',
+  inputsToSave: ['q', 'k', 'v'],
+  outputsToSave: [true, true],
+  gradFunc: (dys, [q, k, v, y, weights], attributes) => {
+    const inputs = { dy: (dys as Tensor[])[0]!, q: q!, k: k!, v: v!, y: y!, weights: weights! };
+    const [dq, dk, dv] = run('TesseraAttentionGrad', inputs, attributes) as [Tensor, Tensor, Tensor];
+    return { q: () => dq, k: () => dk, v: () => dv };
+  },
+});
 
 /**
  * Rows of x [R, D] named by indices [K] (int32, each row at most once) -> [K, D]. `inverse` [R] (int32) says where
@@ -30,8 +78,8 @@ export const gatherRows = (x: Tensor2D, indices: Tensor1D, inverse: Tensor1D): T
     return {
       value: tf.gather(rows as Tensor2D, indices),
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const nothing = tf.fill([1, x.shape[1]], 0);
-        return tf.gather(tf.concat([dy as Tensor2D, nothing as Tensor2D], 0), saved[0] as Tensor1D);
+        const nothing: Tensor2D = tf.fill([1, x.shape[1]], 0);
+        return tf.gather(tf.concat([dy as Tensor2D, nothing], 0), saved[0] as Tensor1D);
       },
     };
   })(x);
@@ -46,11 +94,9 @@ export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1
 export function valueAndGrads(f: (params: Tensors) => Scalar, params: Tensors): { value: Scalar; grads: Tensors } {
   const names = Object.keys(params);
   const inputs = names.map((name) => params[name]!);
-  const { value, grads } = tf.engine().gradients(() => f(params), inputs) as {
-    value: Scalar;
-    grads: (Tensor | undefined)[];
-  };
-  const named: NamedTensorMap = {};
-  names.forEach((name, i) => (named[name] = grads[i] ?? tf.zerosLike(inputs[i]!)));
-  return { value, grads: named };
+  const gradients = tf.engine().gradients(() => f(params), inputs);
+  const value = gradients.value as Scalar;
+  const grads = gradients.grads as (Tensor | undefined)[];
+  const named = names.map((name, i) => [name, grads[i] ?? tf.zerosLike(inputs[i]!)] as const);
+  return { value, grads: Object.fromEntries(named) };
 }

@@ -2,3 +2,4 @@ import './elementwise';
 import './matmul';
 import './reduce';
 import './shape';
+import './fused';
