@@ -1,10 +1,10 @@
 // What a person does in the editor, as functions: tests name intentions, and the workbench's DOM is known only here.
-import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { FrameLocator, Locator, Page } from 'playwright-core';
-import { liveOwner, runsFolder } from '../../client';
 import { openWindow, type EditorKind } from '../../scripts/editor.mjs';
+import { endTrainers, runDirectories } from '../setup/trainers';
 
 export type Theme = keyof typeof themes;
 
@@ -107,19 +107,6 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
     await page.locator(`.monaco-workbench.${themes[theme].kind}`).waitFor();
   }
 
-  async function runDirectories(): Promise<string[]> {
-    const runs = runsFolder(join(folder, 'any.tessera.jsonc'));
-    return (await readdir(runs).catch(() => [])).sort().map((name) => join(runs, name));
-  }
-
-  /** Trainers outlive the editor by design, so a test has to end them itself. */
-  async function endTrainers(): Promise<void> {
-    for (const directory of await runDirectories()) {
-      const owner = await liveOwner(directory);
-      if (owner) process.kill(owner.pid, 'SIGKILL');
-    }
-  }
-
   return {
     page,
     folder,
@@ -141,14 +128,14 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
       if (milliseconds === undefined) throw new Error(`The activation of ${extension} is described as "${text}"`);
       return Number(milliseconds);
     },
-    runDirectories,
+    runDirectories: () => runDirectories(folder),
     screenshot: async (name) => {
       const target = process.env.TESSERA_SCREENSHOTS;
       if (target !== undefined) await page.screenshot({ path: join(target, `${name}.png`) });
     },
     close: async () => {
       await closeWindow();
-      await endTrainers();
+      await endTrainers(folder);
       await rm(scratch, { recursive: true, force: true, maxRetries: 5 });
     },
   };

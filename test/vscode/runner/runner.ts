@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type Mocha from 'mocha';
 import type { Line, Order } from './protocol';
-import { ExtensionMode, type ExtensionContext } from 'vscode';
+import { ExtensionMode, workspace, type ExtensionContext } from 'vscode';
+import { endTrainers } from '../../setup/trainers';
 
 export function activate(context: ExtensionContext): void {
   if (context.extensionMode !== ExtensionMode.Production) return; // `run` is going to be called
@@ -20,6 +21,7 @@ export async function run(): Promise<void> {
   try {
     report({ kind: 'start', files: order.files });
     const failed = await runMocha(order, report);
+    for (const { uri } of workspace.workspaceFolders ?? []) await endTrainers(uri.fsPath);
     report({ kind: 'end' });
     if (failed > 0) throw new Error(`${failed} of the suite's tests failed`);
   } catch (error) {
