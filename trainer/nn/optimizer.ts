@@ -114,7 +114,9 @@ function packsOf(
   scale: (name: string) => number,
 ): Pack[] {
   const packs = new Map<string, Pack>();
-  for (const [name, { shape, size }] of Object.entries(params)) {
+  // Sorted, so that sums over packs are the same to the last bit in whatever order a checkpoint gives the parameters.
+  for (const name of Object.keys(params).sort()) {
+    const { shape, size } = params[name]!;
     const kind = { decays: decays(name, shape), scale: scale(name) };
     const key = size > SMALL ? name : JSON.stringify(kind);
     const pack = packs.get(key) ?? { ...kind, members: [] };

@@ -15,6 +15,7 @@ import type { Loss } from '../../../trainer/nn/train-step';
 import { createVit } from '../../../trainer/nn/vit';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { specsOf } from '../nn/evaluate';
 import { readFixture, under } from './fixture';
 
 interface About {
@@ -113,9 +114,6 @@ const cases: readonly (readonly [string, () => Case])[] = [
   ['MAE on normalised patches, gradients clipped', () => maeCase('normalized')],
   ['fine-tuning with layer-wise learning rates', finetuneCase],
 ];
-
-const specsOf = (tensors: HostTensors): Specs =>
-  Object.fromEntries(Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
 
 const norm = (values: ArrayLike<number>) =>
   Math.sqrt(Array.from(values).reduce((sum, value) => sum + value * value, 0));

@@ -49,9 +49,9 @@ const gradients: HostTensors = Object.fromEntries(
 const lrs = [0.1, 0.2, 0.05];
 
 /** The parameters after one update per learning rate, always with the same gradients. */
-async function updated(config: AdamwConfig) {
+async function updated(config: AdamwConfig, from = start) {
   const optimizer = adamw(config);
-  let values = { ...start, ...optimizer.init(start) };
+  let values = { ...from, ...optimizer.init(from) };
   let norm = 0;
   for (const [i, lr] of lrs.entries()) {
     const next = await evaluate(
@@ -99,6 +99,13 @@ describe('AdamW', () => {
       const error = Math.max(...expected.map((value, i) => Math.abs(value - values[name]!.data[i]!)));
       expect(error, name).toBeLessThan(1e-5);
     }
+  });
+
+  it('does not depend on the order of the parameters, to the last bit', async () => {
+    const config: AdamwConfig = { betas: [0.9, 0.95], weightDecay: 0.5, clipNorm: 0.5 };
+    const inOrder = await updated(config);
+    const reversed = await updated(config, Object.fromEntries(Object.entries(start).reverse()));
+    expect(reversed).toEqual(inOrder);
   });
 
   it('keeps two moments by the name of each parameter', () => {
