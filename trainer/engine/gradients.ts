@@ -153,8 +153,8 @@ flat('OneHot', ['indices']);
 fromInput('Sum', (dy, x, { axis }) => tf.broadcastTo(unreduce(dy, x.shape, axis), x.shape));
 fromInput('Mean', (dy, x, { axis }) => tf.broadcastTo(unreduce(tf.mul(dy, dy.size / x.size), x.shape, axis), x.shape));
 for (const kernel of ['Max', 'Min'])
-  define(kernel, { inputs: ['x'], output: true }, (dy, [x, y], { reductionIndices }) => {
-    const whole = (t: Tensor) => unreduce(t, x!.shape, reductionIndices);
+  define(kernel, { inputs: ['x'], output: true }, (dy, [x, y], { reductionIndices, axis }) => {
+    const whole = (t: Tensor) => unreduce(t, x!.shape, reductionIndices ?? axis);
     return { x: () => tf.mul(whole(dy), tf.cast(tf.equal(x!, whole(y!)), 'float32')) };
   });
 fromInput('Prod', (dy, x, { axis }) => {
@@ -212,7 +212,7 @@ tf.registerGradient({
 });
 tf.registerGradient({
   kernelName: 'SplitV',
-  gradFunc: (dys, _saved, { axis }) => ({ x: () => tf.concat(dys as Tensor[], axis as number) }),
+  gradFunc: (dys, _saved, { axis }) => ({ x: () => tf.concat([dys].flat(), axis as number) }),
 });
 tf.registerGradient({
   kernelName: 'Pack',
@@ -222,7 +222,7 @@ tf.registerGradient({
 });
 tf.registerGradient({
   kernelName: 'Unpack',
-  gradFunc: (dys, _saved, { axis }) => ({ value: () => tf.stack(dys as Tensor[], axis as number) }),
+  gradFunc: (dys, _saved, { axis }) => ({ value: () => tf.stack([dys].flat(), axis as number) }),
 });
 define('GatherV2', { inputs: ['x', 'indices'] }, (dy, [x, indices], attributes) => {
   if (attributes.batchDims) throw new Error('gather with batchDims has no gradient here; use gatherRows');

@@ -11,7 +11,7 @@ export interface Value {
 }
 
 /** ONNX tells ints from floats; a bare number is an int. */
-export type Attribute = number | readonly number[] | { readonly float: number };
+export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface Node {
   readonly type: string;

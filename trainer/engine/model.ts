@@ -35,6 +35,7 @@ const nodeFields = (node: Node): Bytes[] => [
 
 function attributeFields(value: Attribute): Bytes[] {
   if (typeof value === 'number') return [int(3, value), int(20, 2)];
+  if (typeof value === 'string') return [string(4, value), int(20, 3)];
   if ('float' in value) return [float(2, value.float), int(20, 1)];
   return [...value.map((item) => int(8, item)), int(20, 7)];
 }

@@ -23,13 +23,13 @@ for (const [kernel, type] of [
     return reduce(graph, type, number ? cast(graph, x, kernel === 'Mean' ? 'float32' : 'int32') : x, axis, keepDims);
   });
 
-for (const [kernel, type] of [
-  ['Max', 'ReduceMax'],
-  ['Min', 'ReduceMin'],
-] as const)
-  lower<{ reductionIndices: Axes; keepDims: boolean }, X>(kernel, ({ x }, graph, { reductionIndices, keepDims }) =>
-    reduce(graph, type, x, reductionIndices, keepDims),
-  );
+// tfjs calls the axes of one by one name and those of the other by another.
+lower<{ reductionIndices: Axes; keepDims: boolean }, X>('Max', ({ x }, graph, { reductionIndices, keepDims }) =>
+  reduce(graph, 'ReduceMax', x, reductionIndices, keepDims),
+);
+lower<{ axis: Axes; keepDims: boolean }, X>('Min', ({ x }, graph, { axis, keepDims }) =>
+  reduce(graph, 'ReduceMin', x, axis, keepDims),
+);
 
 for (const [kernel, type] of [
   ['All', 'ReduceMin'],
@@ -107,6 +107,6 @@ lower<{ numSegments: number }, X & { segmentIds: Value }>(
     const zeros = graph.node('Expand', [graph.scalar(0, x.dtype), graph.ints(out.shape)], out);
     const column = reshape(graph, segmentIds, [x.shape[0]!, ...rest.map(() => 1)]);
     const indices = graph.node('Expand', [column, graph.ints(x.shape)], shaped(x.shape, 'int32'));
-    return graph.node('ScatterElements', [zeros, indices, x], out, { axis: 0 });
+    return graph.node('ScatterElements', [zeros, indices, x], out, { axis: 0, reduction: 'add' });
   },
 );

@@ -1,0 +1,335 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { createEngine } from '../../../trainer/engine/index';
+import {
+  gatherRows,
+  gelu,
+  layerNorm,
+  scaledDotProductAttention,
+  softmaxCrossEntropy,
+} from '../../../trainer/engine/ops';
+import { agree, broadcastable, float, int, shapes, type Case } from './agree';
+
+const engine = await createEngine({ engine: 'onnx', device: 'cpu', threads: 1 });
+const runs = { numRuns: 12 };
+
+type Unary = (x: Tensor) => Tensor;
+const smooth: [string, Unary, low?: number, high?: number][] = [
+  ['acos', tf.acos, -0.8, 0.8],
+  ['acosh', tf.acosh, 1.5, 3],
+  ['asin', tf.asin, -0.8, 0.8],
+  ['asinh', tf.asinh],
+  ['atan', tf.atan],
+  ['atanh', tf.atanh, -0.8, 0.8],
+  ['cos', tf.cos],
+  ['cosh', tf.cosh],
+  ['erf', tf.erf],
+  ['exp', tf.exp],
+  ['expm1', tf.expm1],
+  ['gelu', gelu],
+  ['log', tf.log, 0.5, 3],
+  ['log1p', tf.log1p, -0.5, 2],
+  ['logSigmoid', tf.logSigmoid],
+  ['neg', tf.neg],
+  ['reciprocal', tf.reciprocal, 0.5, 3],
+  ['rsqrt', tf.rsqrt, 0.5, 3],
+  ['sigmoid', tf.sigmoid],
+  ['sin', tf.sin],
+  ['sinh', tf.sinh],
+  ['softplus', tf.softplus],
+  ['sqrt', tf.sqrt, 0.5, 3],
+  ['square', tf.square],
+  ['tan', tf.tan, -1, 1],
+  ['tanh', tf.tanh],
+];
+const kinked: [string, Unary][] = [
+  ['abs', tf.abs],
+  ['ceil', tf.ceil],
+  ['clip', (x) => tf.clipByValue(x, -0.5, 1)],
+  ['elu', tf.elu],
+  ['floor', tf.floor],
+  ['isFinite', (x) => tf.isFinite(tf.div(x, tf.relu(x)))],
+  ['isInf', (x) => tf.isInf(tf.div(x, 0))],
+  ['isNaN', (x) => tf.isNaN(tf.log(x))],
+  ['leakyRelu', (x) => tf.leakyRelu(x, 0.1)],
+  ['logicalNot', (x) => tf.logicalNot(tf.greater(x, 0))],
+  ['prelu', (x) => tf.prelu(x, tf.scalar(0.3))],
+  ['relu', tf.relu],
+  ['relu6', (x) => tf.relu6(tf.mul(x, 5))],
+  ['round', tf.round],
+  ['selu', tf.selu],
+  ['sign', tf.sign],
+  ['step', (x) => tf.step(x, 0.2)],
+  ['cast to int and back', (x) => tf.mul(tf.cast(tf.cast(x, 'int32'), 'float32'), x)],
+  ['zerosLike, onesLike', (x) => tf.add(tf.zerosLike(x), tf.mul(x, tf.onesLike(x)))],
+];
+
+type Binary = (a: Tensor, b: Tensor) => Tensor;
+const binary: [string, Binary, boolean?][] = [
+  ['add', tf.add, true],
+  ['sub', tf.sub, true],
+  ['mul', tf.mul, true],
+  ['squaredDifference', tf.squaredDifference, true],
+  ['div', (a, b) => tf.div(a, tf.add(b, 3)), true],
+  ['pow', (a, b) => tf.pow(tf.add(tf.abs(a), 0.5), b)],
+  ['mod', (a, b) => tf.mod(a, tf.add(tf.abs(b), 0.5))],
+  ['mod of a negative', (a, b) => tf.mod(a, tf.sub(-0.5, tf.abs(b)))],
+  ['floorDiv', (a, b) => tf.floorDiv(a, tf.add(tf.abs(b), 0.5))],
+  ['maximum', tf.maximum],
+  ['minimum', tf.minimum],
+  ['where', (a, b) => tf.where(tf.greater(a, b), tf.mul(a, 2), b)],
+  ['equal', (a, b) => tf.equal(tf.floor(a), tf.floor(b))],
+  ['notEqual', (a, b) => tf.notEqual(tf.floor(a), tf.floor(b))],
+  ['greater', (a, b) => tf.mul(tf.cast(tf.greater(a, b), 'float32'), a)],
+  ['greaterEqual', (a, b) => tf.greaterEqual(tf.floor(a), tf.floor(b))],
+  ['less', tf.less],
+  ['lessEqual', (a, b) => tf.lessEqual(tf.floor(a), tf.floor(b))],
+  ['and', (a, b) => tf.logicalAnd(tf.greater(a, 0), tf.greater(b, 0))],
+  ['or', (a, b) => tf.logicalOr(tf.greater(a, 0), tf.greater(b, 0))],
+  ['xor', (a, b) => tf.logicalXor(tf.greater(a, 0), tf.greater(b, 0))],
+];
+
+/** A shape with a subset of its axes, possibly counted from the end. */
+const reduced = shapes().chain((shape) =>
+  fc.record({
+    shape: fc.constant(shape),
+    axes: fc.subarray(
+      shape.map((_, i) => i),
+      { minLength: 1 },
+    ),
+    keepDims: fc.boolean(),
+    negative: fc.boolean(),
+  }),
+);
+
+describe('ops compute what the reference computes, by value and gradient', () => {
+  it('of one tensor, elementwise', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(), fc.nat(50), (shape, seed) =>
+        agree(engine, [
+          ...smooth.map(([name, f, low, high]): Case => {
+            return { name, f, inputs: [float(shape, seed, low, high)], smooth: true };
+          }),
+          ...kinked.map(([name, f]): Case => ({ name, f, inputs: [float(shape, seed)] })),
+        ]),
+      ),
+      runs,
+    ));
+
+  it('of two tensors that broadcast', () =>
+    fc.assert(
+      fc.asyncProperty(broadcastable, fc.nat(50), ([a, b], seed) =>
+        agree(
+          engine,
+          binary.map(([name, f, isSmooth]) => ({
+            name,
+            f: f,
+            inputs: [float(a!, seed), float(b!, seed + 1)],
+            smooth: isSmooth,
+          })),
+        ),
+      ),
+      runs,
+    ));
+
+  it('of integers', () =>
+    fc.assert(
+      fc.asyncProperty(broadcastable, fc.nat(50), ([a, b], seed) => {
+        const inputs = [int(a!, seed, -7, 7), int(b!, seed + 1, 1, 5)];
+        return agree(engine, [
+          { name: 'add', f: tf.add, inputs },
+          { name: 'mul', f: tf.mul, inputs },
+          { name: 'floorDiv', f: tf.floorDiv, inputs },
+          { name: 'floorDiv by negatives', f: (x, y) => tf.floorDiv(x, tf.neg(y)), inputs },
+          { name: 'mod', f: tf.mod, inputs },
+          { name: 'maximum', f: tf.maximum, inputs },
+          { name: 'equal', f: tf.equal, inputs },
+          { name: 'sum', f: (x) => tf.sum(x), inputs: [inputs[0]!] },
+          { name: 'max', f: (x) => tf.max(x), inputs: [inputs[0]!] },
+          { name: 'prod', f: (x) => tf.prod(x), inputs: [inputs[0]!] },
+          { name: 'oneHot', f: (x) => tf.oneHot(x, 4, 2, -1), inputs: [inputs[0]!] },
+        ]);
+      }),
+      runs,
+    ));
+
+  it('reduced over some axes', () =>
+    fc.assert(
+      fc.asyncProperty(reduced, fc.nat(50), ({ shape, axes: some, keepDims, negative }, seed) => {
+        const axes = negative ? some.map((axis) => axis - shape.length) : some;
+        const inputs = [float(shape, seed)];
+        const last = axes.at(-1)!;
+        return agree(engine, [
+          { name: 'sum', f: (x) => tf.sum(x, axes, keepDims), inputs, smooth: true },
+          { name: 'mean', f: (x) => tf.mean(x, axes, keepDims), inputs, smooth: true },
+          { name: 'prod', f: (x) => tf.prod(x, axes, keepDims), inputs },
+          { name: 'prod with zeros', f: (x) => tf.prod(tf.relu(x), axes, keepDims), inputs },
+          { name: 'max', f: (x) => tf.max(x, axes, keepDims), inputs },
+          { name: 'min', f: (x) => tf.min(x, axes, keepDims), inputs },
+          { name: 'all', f: (x) => tf.all(tf.greater(x, -1), axes, keepDims), inputs },
+          { name: 'any', f: (x) => tf.any(tf.greater(x, 1), axes, keepDims), inputs },
+          { name: 'logSumExp', f: (x) => tf.logSumExp(x, axes, keepDims), inputs, smooth: true },
+          { name: 'variance', f: (x) => tf.moments(x, axes, keepDims).variance, inputs, smooth: true },
+          { name: 'norm', f: (x) => tf.norm(x, 'euclidean', axes.slice(0, 1), keepDims), inputs },
+          { name: 'argMax', f: (x) => tf.argMax(x, last), inputs },
+          { name: 'argMin', f: (x) => tf.argMin(x, last), inputs },
+          { name: 'softmax', f: (x) => tf.softmax(x), inputs, smooth: true },
+          { name: 'logSoftmax', f: (x) => tf.logSoftmax(x), inputs, smooth: true },
+          { name: 'cumsum', f: (x) => tf.cumsum(x, some.at(-1), keepDims, negative), inputs, smooth: true },
+          { name: 'topk', f: (x) => tf.topk(x, shape.at(-1)).values, inputs: [int(shape, seed, -9, 9)] },
+        ]);
+      }),
+      runs,
+    ));
+
+  it('reordered, cut and joined', () =>
+    fc.assert(
+      fc.asyncProperty(
+        reduced.chain(
+          (record) =>
+          fc.record({ ...mapConstant(record), order: fc.shuffledSubarray(record.shape.map((_, i) => i), full(record)) }), // prettier-ignore
+        ),
+        fc.nat(50),
+        ({ shape, axes, negative, order }, seed) => {
+          const x = float(shape, seed);
+          const y = float(shape, seed + 1);
+          const axis = negative ? axes[0]! - shape.length : axes[0]!;
+          const rank = shape.length;
+          const n = shape.at(axis)!;
+          const begin = shape.map((side, i) => (axes.includes(i) ? side - 1 : 0));
+          const reps = shape.map((_, i) => (axes.includes(i) ? 3 : 1));
+          const paddings = shape.map((_, i): [number, number] => (axes.includes(i) ? [1, 2] : [0, 0]));
+          const inputs = [x];
+          return agree(engine, [
+            { name: 'transpose', f: (t) => tf.transpose(t, order), inputs, smooth: true },
+            { name: 'reshape', f: (t) => tf.reshape(t, [n, -1]), inputs },
+            { name: 'expandDims', f: (t) => tf.expandDims(t, axis), inputs },
+            { name: 'squeeze', f: (t) => tf.squeeze(t), inputs },
+            { name: 'reverse', f: (t) => tf.reverse(t, axes), inputs, smooth: true },
+            { name: 'slice', f: (t) => tf.slice(t, begin), inputs, smooth: true },
+            { name: 'concat', f: (a, b) => tf.concat([a, tf.mul(b, 2), a], axis), inputs: [x, y], smooth: true },
+            { name: 'stack', f: (a, b) => tf.stack([a, tf.mul(b, 2)], axis), inputs: [x, y], smooth: true },
+            { name: 'unstack', f: (t) => tf.unstack(t, axis).at(-1)!, inputs, smooth: true },
+            { name: 'split', f: (t) => tf.split(tf.concat([t, t], axis), [n, n], axis)[1]!, inputs, smooth: true },
+            ...(rank <= 4 ? [{ name: 'pad', f: (t: Tensor) => tf.pad(t, paddings, 0.5), inputs, smooth: true }] : []),
+            { name: 'tile', f: (t) => tf.tile(t, reps), inputs, smooth: true },
+            {
+              name: 'gather',
+              f: (t, i) => tf.gather(t, i, axis),
+              inputs: [x, int([2, 3], seed, 0, n - 1)],
+              smooth: true,
+            },
+            { name: 'broadcastTo', f: (t) => tf.broadcastTo(tf.mean(t, axes, true), shape), inputs, smooth: true },
+          ]);
+        },
+      ),
+      runs,
+    ));
+
+  it('strided slices and constants', () =>
+    agree(engine, [
+      { name: 'stridedSlice', f: (t) => tf.mul(tf.stridedSlice(t, [3, 0], [0, 5], [-2, 2]), 1), inputs: [int([4, 5], 1, 0, 9)] },
+      { name: 'range', f: (t) => tf.add(t, tf.range(0, 4)), inputs: [float([3, 4])] },
+      { name: 'linspace', f: (t) => tf.add(t, tf.linspace(0, 1, 4)), inputs: [float([3, 4])] },
+      { name: 'eye', f: (t) => tf.mul(t, tf.eye(4)), inputs: [float([4, 4])] },
+      { name: 'ones of many elements', f: (t) => tf.mul(t, tf.ones([16, 16])), inputs: [float([16, 16])] },
+      { name: 'segment sums', f: (t, i) => tf.unsortedSegmentSum(t, i as Tensor1D, 3), inputs: [float([5, 2]), int([5], 3, 0, 2)], smooth: true },
+    ])); // prettier-ignore
+
+  it('matrix products, transposed and batched', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.record({
+          batch: fc.constantFrom([[], []], [[2], [2]], [[3], [1]], [[1], [3]], [[2, 3], [2, 3]], [[2], []], [[2, 2], []]),
+          sides: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
+          transposes: fc.tuple(fc.boolean(), fc.boolean()),
+        }),
+        fc.nat(50),
+        ({ batch, sides: [m, k, n], transposes: [tA, tB] }, seed) => {
+          const a = float([...batch[0]!, ...(tA ? [k, m] : [m, k])], seed);
+          const b = float([...batch[1]!, ...(tB ? [n, k] : [k, n])], seed + 1);
+          const f = (x: Tensor, y: Tensor) => tf.matMul(x, y, tA, tB);
+          const biased = (x: Tensor, y: Tensor, z: Tensor) => tf.add(tf.matMul(x, y, tA, tB), z);
+          return agree(engine, [
+            { name: 'matMul', f, inputs: [a, b], smooth: true },
+            { name: 'with a bias', f: biased, inputs: [a, b, float([n], seed + 2)], smooth: true },
+            { name: 'plus a matrix', f: biased, inputs: [a, b, float([m, n], seed + 2)], smooth: true },
+          ]);
+        },
+      ),
+      { numRuns: 40 },
+    )); // prettier-ignore
+
+  it('layer normalisation over rows of any batch', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(1, 4), fc.integer({ min: 2, max: 9 }), fc.nat(50), (batch, width, seed) =>
+        agree(engine, [
+          {
+            name: 'layerNorm',
+            f: (x, scale, shift) => layerNorm(x, scale as Tensor1D, shift as Tensor1D, 1e-3),
+            inputs: [float([...batch, width], seed), float([width], seed + 1), float([width], seed + 2)],
+            smooth: true,
+          },
+        ]),
+      ),
+      runs,
+    ));
+
+  it('attention', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(3, 3), fc.nat(50), (shape, seed) =>
+        agree(engine, [
+          {
+            name: 'attention',
+            f: (q, k, v) => scaledDotProductAttention(q as Tensor3D, k as Tensor3D, v as Tensor3D),
+            inputs: [float(shape, seed), float(shape, seed + 1), float(shape, seed + 2)],
+            smooth: true,
+          },
+        ]),
+      ),
+      runs,
+    ));
+
+  it('rows gathered, some of them dropped', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 8 }).chain((rows) => fc.shuffledSubarray(Array.from({ length: rows }, (_, i) => i), { minLength: 1 }).map((kept) => ({ rows, kept }))),
+        ({ rows, kept }) => {
+          const inverse = Array.from({ length: rows }, (_, r) => (kept.includes(r) ? kept.indexOf(r) : kept.length));
+          const ints = (values: number[]) => ({ shape: [values.length], dtype: 'int32' as const, data: Int32Array.from(values) });
+          return agree(engine, [
+            {
+              name: 'gatherRows',
+              f: (x, i, inv) => gatherRows(x as Tensor2D, i as Tensor1D, inv as Tensor1D),
+              inputs: [float([rows, 3]), ints(kept), ints(inverse)],
+              smooth: true,
+            },
+          ]);
+        },
+      ),
+      runs,
+    )); // prettier-ignore
+
+  it('cross entropy', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(2, 2), fc.nat(50), ([batch, classes], seed) =>
+        agree(engine, [
+          {
+            name: 'softmaxCrossEntropy',
+            f: (logits, labels) => softmaxCrossEntropy(logits as Tensor2D, labels as Tensor1D),
+            inputs: [float([batch!, classes!], seed), int([batch!], seed, 0, classes! - 1)],
+            smooth: true,
+          },
+        ]),
+      ),
+      runs,
+    ));
+});
+
+const full = ({ shape }: { shape: number[] }) => ({ minLength: shape.length, maxLength: shape.length });
+const mapConstant = <T extends object>(record: T) =>
+  Object.fromEntries(Object.entries(record).map(([k, v]) => [k, fc.constant(v)])) as {
+    [K in keyof T]: fc.Arbitrary<T[K]>;
+  };
