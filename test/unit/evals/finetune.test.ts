@@ -77,7 +77,7 @@ function tints({ train = 160, test = 100 } = {}): LabelledImages & { requests: R
 }
 
 function distance(a: HostTensors, b: HostTensors, name: string): number {
-  const [x, y] = [a[name]!.data, b[name]!.data];
+  const [x, y] = [Array.from(a[name]!.data), b[name]!.data];
   return Math.sqrt(x.reduce((sum, value, i) => sum + (value - y[i]!) ** 2, 0) / x.length);
 }
 
