@@ -1,7 +1,7 @@
 /** The pre-norm transformer block of ViT (Dosovitskiy et al. 2020), shared by encoders and decoders. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { gelu } from '../engine/ops';
+import { gelu, scaledDotProductAttention } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { dense, initDense, initLayerNorm, layerNorm } from './layers';
 
@@ -54,9 +54,8 @@ export function attention(params: Tensors, name: string, heads: number, x: Tenso
   const [q, k, v] = tf
     .split(tf.transpose(qkv, [2, 0, 3, 1, 4]), 3, 0) // 3 x [1, B, H, N, d]
     .map((part) => tf.reshape(part, [batch * heads, tokens, headWidth])) as [Tensor3D, Tensor3D, Tensor3D]; // [B*H, N, d]
-  const scaled = tf.mul(q, 1 / Math.sqrt(headWidth));
-  const weights = tf.softmax(tf.matMul(scaled, k, false, true)); // [B*H, N, N]
-  const mixed: Tensor4D = tf.reshape(tf.matMul(weights, v), [batch, heads, tokens, headWidth]); // [B, H, N, d]
+  const perHead = scaledDotProductAttention(q, k, v); // [B*H, N, d]
+  const mixed: Tensor4D = tf.reshape(perHead, [batch, heads, tokens, headWidth]); // [B, H, N, d]
   const joined: Tensor3D = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, tokens, width]); // [B, N, D]
   return dense(params, `${name}.out`, joined);
 }
