@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { editorKind } from '../scripts/editor.mjs';
-import { testVsix } from '../scripts/package.mjs';
+import { testVsix } from '../scripts/vsix.mjs';
 import { root } from '../scripts/process.mjs';
 import { openWorkbench } from '../test/e2e/workbench';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startCodeServer, writeProfile } from './editor.mjs';
 import { ensureInstalled } from './install.mjs';
-import { packageExtension } from './package.mjs';
+import { packageExtension } from './vsix.mjs';
 import { main, root, run, which } from './process.mjs';
 
 const examples = join(root, 'examples');

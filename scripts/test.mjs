@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureInstalled } from './install.mjs';
-import { packageExtension } from './package.mjs';
+import { packageExtension } from './vsix.mjs';
 import { main, root, runAsync } from './process.mjs';
 
 /**

@@ -1,14 +1,13 @@
-// `npm run test:vscode`: the mocha suite of test/vscode in the extension host of a real editor, against the packaged VSIX.
+// The mocha suite of test/vscode in the extension host of a real editor, against the packaged VSIX.
 import { build } from 'esbuild';
 import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { desktop, editorKind, openWindow } from './editor.mjs';
-import { testVsix } from './package.mjs';
-import { main, root, run } from './process.mjs';
+import { testVsix } from './vsix.mjs';
+import { root, run } from './process.mjs';
 
 /**
  * @typedef {import('../test/vscode/runner/protocol').Line} Line
@@ -156,12 +155,4 @@ function take(line, state) {
     state.counts.failed++;
     console.log(`  ✗ ${line.title.join(' > ')}\n${line.message.replace(/^/gm, '      ')}`);
   }
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  main(async () => {
-    const counts = await runVscodeSuite();
-    console.log(`vscode: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
-    if (counts.failed > 0) process.exitCode = 1;
-  });
 }

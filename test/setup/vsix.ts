@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { editorKind, type EditorKind } from '../../scripts/editor.mjs';
-import { testVsix } from '../../scripts/package.mjs';
+import { testVsix } from '../../scripts/vsix.mjs';
 
 declare module 'vitest' {
   interface ProvidedContext {
