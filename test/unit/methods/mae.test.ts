@@ -2,13 +2,16 @@ import fc from 'fast-check';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { PretrainConfig } from '../../../protocol/config';
+import { createEngine } from '../../../trainer/engine/index';
 import { valueAndGrads } from '../../../trainer/engine/ops';
-import type { HostTensors, TypedArray } from '../../../trainer/engine/types';
+import type { EngineName, HostTensors, TypedArray } from '../../../trainer/engine/types';
 import { createMethod } from '../../../trainer/methods/index';
 import type { PatchEncoder } from '../../../trainer/nn/encoder';
 import { normal } from '../../../trainer/nn/initializers';
+import { adamw } from '../../../trainer/nn/optimizer';
+import { trainStep } from '../../../trainer/nn/train-step';
 import { random } from '../../../trainer/random/random';
-import { evaluate, withSpecs } from '../nn/evaluate';
+import { evaluate, specsOf, withSpecs } from '../nn/evaluate';
 
 const SIZE = 12;
 const PATCH = 4;
@@ -233,6 +236,51 @@ describe.each([false, true])('the pictures, normalised targets: %s', (normalizeT
       }
       expect(errors.reduce((a, b) => a + b) / errors.length).toBeCloseTo(loss!.data[image]!, 4);
     }
+  });
+});
+
+describe('the compiled engine', () => {
+  it('paints the same pictures', async () => {
+    const own = createMethod(configOf({ normalizeTarget: true }), SIZE);
+    const paint = (engine: EngineName) => evaluate((p, given) => own.pictures(p, given), params, inputsWith(), engine);
+    const [compiled, eager] = [await paint('onnx'), await paint('reference')];
+    expect(Object.keys(compiled).sort()).toEqual(Object.keys(eager).sort());
+    for (const [name, { shape, data }] of Object.entries(eager)) {
+      expect(compiled[name]!.shape).toEqual(shape);
+      data.forEach((value, i) => expect(compiled[name]!.data[i]).toBeCloseTo(value, 4));
+    }
+  });
+
+  it('learns to fill in what is hidden', async () => {
+    // Diagonal ramps: where a patch stands and what its neighbours show gives it away.
+    const ramps = Float32Array.from(images.data, (_, i) => {
+      const pixel = Math.floor((i % PIXELS) / 3);
+      const along = (Math.floor(pixel / SIZE) + (pixel % SIZE)) / SIZE - 1;
+      return i < PIXELS ? along : -along;
+    });
+    const optimizer = adamw({ betas: [0.9, 0.95], weightDecay: 0.05 });
+    const initial = { ...params, ...optimizer.init(params) };
+    const scalar = { shape: [], dtype: 'float32' } as const;
+    const engine = await createEngine({ engine: 'onnx', device: 'cpu' });
+    const program = await engine.compile(
+      trainStep((p, given) => method.loss(p, given), optimizer),
+      { state: specsOf(initial), inputs: { ...specs, lr: scalar, step: scalar } },
+    );
+    const state = engine.upload(initial);
+    const losses: number[] = [];
+    for (let step = 1; step <= 300; step++) {
+      const batch = { ...method.draw(BATCH, random('mask', step)), images: ramps };
+      const { loss } = await program.run(state, { ...batch, lr: Float32Array.of(3e-3), step: Float32Array.of(step) });
+      losses.push(loss!.data[0]!);
+    }
+    program.dispose();
+    state.dispose();
+    engine.dispose();
+    const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
+    // Always predicting the mean of both images would leave the variance of the pixels.
+    const variance = mean([...ramps].map((value) => value * value));
+    expect(losses[0]).toBeGreaterThan(variance);
+    expect(mean(losses.slice(-20))).toBeLessThan(0.25 * variance);
   });
 });
 

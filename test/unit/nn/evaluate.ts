@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { createEngine } from '../../../trainer/engine/index';
-import type { HostTensor, HostTensors, Specs, Tensors, TypedArray } from '../../../trainer/engine/types';
+import type { EngineName, HostTensor, HostTensors, Specs, Tensors, TypedArray } from '../../../trainer/engine/types';
 
 export const specsOf = (tensors: HostTensors): Specs =>
   Object.fromEntries(Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
@@ -21,13 +21,14 @@ export const int32 = (shape: readonly number[], values: ArrayLike<number>): Host
 export const withSpecs = (values: Readonly<Record<string, TypedArray>>, specs: Specs): HostTensors =>
   Object.fromEntries(Object.entries(values).map(([name, data]) => [name, { ...specs[name]!, data }]));
 
-/** What a function of tensors gives, on the reference engine. */
+/** What a function of tensors gives; on the reference engine if no other is asked for. */
 export async function evaluate(
   f: (params: Tensors, inputs: Tensors) => Record<string, Tensor>,
   params: HostTensors,
   inputs: HostTensors = {},
+  engineName: EngineName = 'reference',
 ): Promise<Record<string, HostTensor>> {
-  const engine = await createEngine({ engine: 'reference' });
+  const engine = await createEngine({ engine: engineName, device: 'cpu' });
   const state = engine.upload(params);
   const program = await engine.compile((p, given) => ({ outputs: f(p, given) }), {
     state: specsOf(params),
