@@ -81,9 +81,11 @@ async function bundle() {
   return { script: text('.js'), style: text('.css') };
 }
 
+let bundled: ReturnType<typeof bundle> | undefined;
+
 export async function openDashboard(browser: Browser, options: OpenOptions = {}): Promise<Dashboard> {
   const { theme = 'dark', width = 1600, height = 1000, reducedMotion = false, media = pretended } = options;
-  const { script, style } = await bundle();
+  const { script, style } = await (bundled ??= bundle());
   const { className, kind, variables } = pageThemes[theme];
 
   const html = dashboardHtml({
@@ -143,7 +145,9 @@ export async function openDashboard(browser: Browser, options: OpenOptions = {})
     else document.addEventListener('readystatechange', apply, { once: true });
   }, variables);
 
-  const post = (message: ToDashboard) => page.evaluate((data) => window.postMessage(data, '*'), message);
+  // As one text: passing a long run value by value would take a minute.
+  const post = (message: ToDashboard) =>
+    page.evaluate((text) => window.postMessage(JSON.parse(text), '*'), JSON.stringify(message));
   await page.exposeFunction('hostOpens', async (kind: 'reconstruction' | 'embedding', file: string) => {
     await media.json(file).then(
       (content) => post({ type: kind, file, content } as ToDashboard),
