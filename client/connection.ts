@@ -45,9 +45,9 @@ export async function connect(directory: string): Promise<Connection> {
   const close = () => {
     if (closed) return;
     closed = true;
+    for (const closer of closers) closer();
     rpc.dispose();
     socket.destroy();
-    for (const closer of closers) closer();
   };
   rpc.onError(close);
   rpc.onClose(close);

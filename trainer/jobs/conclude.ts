@@ -42,7 +42,11 @@ async function outcome(
       return { status: 'failed', reason: describeFailure(error) };
     }
     // Asked to end before the first step, or in work that gives way.
-    const interrupted = session.requests.take()?.request.name === 'interrupt';
+    let interrupted = false;
+    for (let pending = session.requests.take(); pending; pending = session.requests.take()) {
+      interrupted ||= pending.request.name === 'interrupt';
+      pending.answer(null);
+    }
     return { status: interrupted ? 'interrupted' : 'stopped', reason: why() };
   }
 }

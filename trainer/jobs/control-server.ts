@@ -2,16 +2,18 @@
 import { timingSafeEqual } from 'node:crypto';
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   createMessageConnection,
+  ErrorCodes,
   NotificationType,
-  RequestType,
+  ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
 import * as z from 'zod';
-import type { ControlRequests, EvaluateParams, HelloParams } from '../../protocol/control';
+import type { EvaluateParams, HelloParams } from '../../protocol/control';
 import type { RunEvent } from '../../protocol/events';
 import type { RequestQueue } from './requests';
 import { newSocketPath, removeStaleSockets } from './socket';
@@ -64,7 +66,9 @@ export async function createControlServer(served: Served): Promise<ControlServer
     },
     close: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      // What has been said still goes out; whoever does not listen is cut off.
+      // What has been said still goes out: replies are written a few turns after they are given.
+      await sleep(20);
+      // Whoever does not listen is cut off.
       for (const socket of sockets) {
         socket.end();
         setTimeout(() => socket.destroy(), 500).unref();
@@ -89,30 +93,31 @@ function serve(socket: Socket, { token, runId, seq, requests }: Served, subscrib
   socket.once('close', close);
   connection.onError(close);
 
-  const on = (name: keyof ControlRequests, handle: (params: unknown) => unknown) => {
-    connection.onRequest(new RequestType<unknown, unknown, void>(name), async (params) => {
-      if (!greeted && name !== 'hello') {
-        socket.destroy();
-        throw new Error('Say hello first.');
-      }
-      return await handle(params);
-    });
-  };
-  on('hello', (params) => {
-    const hello = helloSchema.safeParse(params);
-    if (!hello.success || !sameToken(hello.data.token, token)) {
-      setImmediate(() => socket.destroy());
-      throw new Error('The token or the protocol is wrong.');
+  connection.onRequest(async (method, params) => {
+    if (method === 'hello') {
+      const hello = helloSchema.safeParse(params);
+      greeted = hello.success && sameToken(hello.data.token, token);
+      if (greeted) return { runId: runId(), pid: process.pid };
     }
-    greeted = true;
-    return { runId: runId(), pid: process.pid };
+    if (!greeted) {
+      socket.destroy();
+      return null;
+    }
+    switch (method) {
+      case 'subscribe':
+        subscribers.add(connection);
+        return { seq: seq() };
+      case 'pause':
+      case 'resume':
+      case 'stop':
+      case 'checkpoint':
+        return await requests.ask({ name: method });
+      case 'evaluate':
+        return await requests.ask({ name: 'evaluate', params: evaluateSchema.parse(params) });
+      default:
+        throw new ResponseError(ErrorCodes.MethodNotFound, `There is no request "${method}".`);
+    }
   });
-  on('subscribe', () => {
-    subscribers.add(connection);
-    return { seq: seq() };
-  });
-  for (const name of ['pause', 'resume', 'stop', 'checkpoint'] as const) on(name, () => requests.ask({ name }));
-  on('evaluate', (params) => requests.ask({ name: 'evaluate', params: evaluateSchema.parse(params) }));
   connection.listen();
 }
 

@@ -1,0 +1,133 @@
+/** Real trainers in temporary projects: what the tests of this folder share. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll } from 'vitest';
+import { followRun, launchTrainer, readRun, type Feed, type FeedUpdate } from '../../client/index';
+import type { RunEvent } from '../../protocol/events';
+import type { Run } from '../../protocol/run';
+
+export const trainerPath = resolve('dist/trainer.mjs');
+const cliPath = resolve('dist/tessera.mjs');
+
+const folders: string[] = [];
+const feeds: Feed[] = [];
+const pids: number[] = [];
+afterAll(async () => {
+  for (const feed of feeds) feed.dispose();
+  for (const pid of pids) kill(pid);
+  for (const folder of folders) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** A model so small that a step takes a few milliseconds. */
+export const tiny = {
+  seed: 7,
+  data: { source: 'builtin:shapes', imageSize: 32, train: 48, test: 40 },
+  pretrain: {
+    backbone: { patchSize: 8, width: 32, depth: 1, heads: 2 },
+    decoder: { width: 16, depth: 1, heads: 2 },
+    batchSize: 16,
+    steps: 40,
+    logEvery: 5,
+    checkpointEvery: 10,
+    reconstructEvery: 20,
+    embedEvery: 1000,
+  },
+  probe: { epochs: 5, learningRates: [0.1], k: 5 },
+  finetune: { steps: 3, batchSize: 8 },
+};
+
+type Json = Record<string, unknown>;
+
+/** `tiny` with some of its `pretrain` and other fields changed. */
+export function tinyWith(pretrain: Json, others: Json = {}): Json {
+  return { ...tiny, ...others, pretrain: { ...tiny.pretrain, ...pretrain } };
+}
+
+/** A temporary project with one config file. */
+export async function project(config: unknown): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'tessera-test-')));
+  folders.push(folder);
+  const file = join(folder, 'tiny.tessera.jsonc');
+  await writeFile(file, typeof config === 'string' ? config : JSON.stringify(config, null, 2));
+  return file;
+}
+
+/** Starts a trainer as the editor does. Resolves to its run directory. */
+export async function start(...args: string[]): Promise<{ directory: string; pid: number }> {
+  const started = await launchTrainer({ nodePath: process.execPath, trainerPath, args, cwd: tmpdir() });
+  pids.push(started.pid);
+  return { directory: started.runDirectory, pid: started.pid };
+}
+
+export async function follow(directory: string, onUpdate: (update: FeedUpdate) => void = () => {}): Promise<Followed> {
+  const events: RunEvent[] = [];
+  let wake = () => {};
+  const feed = await followRun(directory, (update) => {
+    events.push(...update.events);
+    onUpdate(update);
+    wake();
+  });
+  feeds.push(feed);
+  return {
+    feed,
+    events,
+    until: async (isSo) => {
+      while (!isSo(feed.current(), events)) await new Promise<void>((resolve) => (wake = resolve));
+      return feed.current();
+    },
+  };
+}
+
+export interface Followed {
+  readonly feed: Feed;
+  /** All that the feed told, in order. */
+  readonly events: readonly RunEvent[];
+  /** Resolves when the run has come to be so. */
+  readonly until: (isSo: (update: FeedUpdate, events: readonly RunEvent[]) => boolean) => Promise<FeedUpdate>;
+}
+
+/** Resolves to the run when no process owns it any more. */
+export async function ended(directory: string): Promise<Run> {
+  const { feed, until } = await follow(directory);
+  await until(({ alive }) => !alive);
+  feed.dispose();
+  return await readRun(directory);
+}
+
+/** Trains a config to its end and returns its directory and run. */
+export async function train(config: unknown): Promise<{ directory: string; run: Run }> {
+  const { directory } = await start('pretrain', await project(config));
+  return { directory, run: await ended(directory) };
+}
+
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+export async function sha256(file: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
+}
+
+export interface Told {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command line in a folder. */
+export function tessera(cwd: string, ...args: string[]): Promise<Told> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cliPath, ...args], { cwd }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+}
