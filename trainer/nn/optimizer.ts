@@ -136,11 +136,25 @@ function packed({ members }: Pack, tensor: (name: string) => Tensor): Tensor {
 function unpacked({ members }: Pack, flat: Tensor): [name: string, part: Tensor][] {
   const [first, ...others] = members;
   if (others.length === 0) return [[first!.name, flat]];
-  const parts = tf.split(
+  const parts = split(
     flat,
     members.map(({ size }) => size),
   );
   return members.map(({ name, shape }, i) => [name, tf.reshape(parts[i]!, shape)]);
+}
+
+/**
+ * Splits [sum of sizes] into parts of the given sizes, a few at a time: on WebGPU one op may write to no more tensors
+ * than a shader has storage buffers, of which every device has 8, one being the input's.
+ */
+function split(flat: Tensor, sizes: readonly number[]): Tensor[] {
+  if (sizes.length === 1) return [flat];
+  const each = Math.ceil(sizes.length / 7);
+  const groups = Array.from({ length: Math.ceil(sizes.length / each) }, (_, i) =>
+    sizes.slice(i * each, (i + 1) * each),
+  );
+  const totals = groups.map((group) => group.reduce((sum, size) => sum + size, 0));
+  return tf.split(flat, totals).flatMap((part, i) => split(part, groups[i]!));
 }
 
 /** beta a + (1 - beta) b: one step of an exponential moving average. */
