@@ -2,12 +2,13 @@
 import { Chart, LinearScale, LineController, LineElement, LogarithmicScale, PointElement } from 'chart.js';
 import type { ChartOptions, Plugin, Scale } from 'chart.js';
 import zoom from 'chartjs-plugin-zoom';
-import { formatNumber, formatStep, metricName } from '../protocol/format';
+import { formatStep, metricName } from '../protocol/format';
 import type { MetricSeries } from '../protocol/run';
 import { decimate } from './numbers/decimate';
 import type { Point } from './numbers/decimate';
 import { nearestIndex } from './numbers/nearest';
-import { smooth } from './numbers/smooth';
+import { smoother } from './numbers/smooth';
+import { formatTick } from './numbers/tick';
 import type { Theme } from './theme';
 
 Chart.register(LineController, LineElement, PointElement, LinearScale, LogarithmicScale, zoom);
@@ -53,13 +54,15 @@ export const isNoisy = (key: string) => key !== 'train/lr' && !key.startsWith('e
 export function createChart(canvas: HTMLCanvasElement, actions: ChartActions): MetricChart {
   let view: ChartView | undefined;
   let drawn = '';
-  let average: { of: readonly number[]; length: number; weight: number; values: number[] } | undefined;
+  /** Grows with the series: a new row must not cost a pass over all of them. */
+  let average: { of: readonly number[]; weight: number; next: (value: number) => number; values: number[] } | undefined;
 
   function averageOf({ series, smoothing, key }: ChartView): readonly number[] {
     if (!isNoisy(key) || smoothing === 0) return series.values;
     const { values } = series;
-    if (average?.of !== values || average.length !== values.length || average.weight !== smoothing)
-      average = { of: values, length: values.length, weight: smoothing, values: smooth(values, smoothing) };
+    if (average?.of !== values || average.weight !== smoothing)
+      average = { of: values, weight: smoothing, next: smoother(smoothing), values: [] };
+    for (let i = average.values.length; i < values.length; i++) average.values.push(average.next(values[i] as number));
     return average.values;
   }
 
@@ -159,7 +162,10 @@ export function createChart(canvas: HTMLCanvasElement, actions: ChartActions): M
             ...ticks,
             padding: 6,
             maxTicksLimit: key === 'train/loss' ? 7 : 4,
-            callback: (value) => tick(key, Number(value)),
+            callback: (value, _, ticks) => {
+              const spacing = ticks.length > 1 ? Math.abs((ticks[1]?.value ?? 0) - (ticks[0]?.value ?? 0)) : 0;
+              return formatTick(Number(value), log ? 0 : spacing, metricName(key).unit === '%');
+            },
           },
         },
       },
@@ -239,20 +245,4 @@ export function createChart(canvas: HTMLCanvasElement, actions: ChartActions): M
     },
     destroy: () => chart?.destroy(),
   };
-}
-
-/** "5e−4" */
-const exponent = (value: number) => value.toExponential(1).replace('.0', '').replace('e+', 'e').replace('-', '−');
-
-/** Axis labels carry no unit; the heading above does. */
-function tick(key: string, value: number): string {
-  if (metricName(key).unit === '%') return `${Number((value * 100).toPrecision(3))}%`;
-  const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-2 || size >= 1e6)) return exponent(value);
-  if (size >= 1e4) return `${Number((value / 1000).toPrecision(3))}k`;
-  return size === 0
-    ? '0'
-    : formatNumber(value)
-        .replace(/(\.\d*?)0+$/, '$1')
-        .replace(/\.$/, '');
 }

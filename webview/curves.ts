@@ -33,7 +33,7 @@ function keysOf(metrics: Readonly<Record<string, unknown>>): string[] {
 export function createCurves(page: Page) {
   const charts = new Map<string, MetricChart>();
   const table = createTable(page.changed);
-  const descriptions = new Map<string, { of: readonly number[]; length: number; text: string }>();
+  const ranges = new Map<string, { of: readonly number[]; read: number; low: number; high: number }>();
   let hover: number | undefined;
 
   const span = (): readonly [number, number] => page.choices.range ?? [0, Math.max(1, page.run.step)];
@@ -81,22 +81,24 @@ export function createCurves(page: Page) {
     return value === undefined ? '' : `${formatMetric(key, value)} @ ${formatStep(series?.steps[index] ?? 0)}`;
   }
 
-  /** Reads the whole series, so once per new row and not once per frame. */
-  function describe(key: string): string {
+  /** Lowest and highest so far, of new rows only: a long run must not be read whole for each of its rows. */
+  function rangeOf(key: string) {
     const { values = [] } = page.run.metrics[key] ?? {};
-    const known = descriptions.get(key);
-    if (known?.of === values && known.length === values.length) return known.text;
-    const text = description(key);
-    descriptions.set(key, { of: values, length: values.length, text });
-    return text;
+    let range = ranges.get(key);
+    if (range?.of !== values) ranges.set(key, (range = { of: values, read: 0, low: Infinity, high: -Infinity }));
+    for (; range.read < values.length; range.read++) {
+      const value = values[range.read] as number;
+      if (!Number.isFinite(value)) continue;
+      range.low = Math.min(range.low, value);
+      range.high = Math.max(range.high, value);
+    }
+    return range;
   }
 
-  function description(key: string): string {
+  function describe(key: string): string {
     const { title, unit } = metricName(key);
     const { steps = [], values = [] } = page.run.metrics[key] ?? {};
-    const finite = values.filter(Number.isFinite);
-    const low = finite.reduce((a, b) => Math.min(a, b), Infinity);
-    const high = finite.reduce((a, b) => Math.max(a, b), -Infinity);
+    const { low, high } = rangeOf(key);
     const name = unit ? `${title} in ${unit}` : title;
     return (
       `${name} over steps ${formatStep(steps[0] ?? 0)} to ${formatStep(steps.at(-1) ?? 0)}: ` +
@@ -108,7 +110,7 @@ export function createCurves(page: Page) {
   function curve(key: string) {
     const { title, unit } = metricName(key);
     const log = page.choices.log.includes(key);
-    const loggable = page.run.metrics[key]?.values.some((value) => value > 0);
+    const loggable = rangeOf(key).high > 0;
     return html`<figure class="curve ${key === 'train/loss' ? 'main' : ''}">
       <figcaption>
         <span class="name">${title}</span>

@@ -24,8 +24,8 @@ declare global {
 
 /** Reads the files of a run directory. */
 export interface Media {
-  json(file: string): Promise<unknown>;
-  png(file: string): Promise<Buffer>;
+  readonly json: (file: string) => Promise<unknown>;
+  readonly png: (file: string) => Promise<Buffer>;
 }
 
 const stepOf = (file: string) => Number(/(\d+)\.\w+$/.exec(file)?.[1]);
@@ -41,12 +41,12 @@ export interface Dashboard {
   readonly page: Page;
   /** Violations of the policy, errors of the console, requests that failed: none are expected. */
   readonly complaints: string[];
-  post(message: ToDashboard): Promise<void>;
-  snapshot(events: readonly RunEvent[], liveStatus: LiveStatus): Promise<void>;
+  readonly post: (message: ToDashboard) => Promise<void>;
+  readonly snapshot: (events: readonly RunEvent[], liveStatus: LiveStatus) => Promise<void>;
   /** Messages that the page has sent. */
-  sent<T extends FromDashboard['type']>(type: T): Promise<Extract<FromDashboard, { type: T }>[]>;
-  setTheme(theme: PageThemeName): Promise<void>;
-  close(): Promise<void>;
+  readonly sent: <T extends FromDashboard['type']>(type: T) => Promise<Extract<FromDashboard, { type: T }>[]>;
+  readonly setTheme: (theme: PageThemeName) => Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface OpenOptions {
@@ -134,7 +134,7 @@ export async function openDashboard(browser: Browser, options: OpenOptions = {})
     window.sent = [];
     const api = {
       postMessage: (message: FromDashboard) => void window.sent.push(message),
-      getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined,
+      getState: () => (JSON.parse(sessionStorage.getItem('state') ?? 'null') as unknown) ?? undefined,
       setState: (state: unknown) => sessionStorage.setItem('state', JSON.stringify(state)),
     };
     Object.assign(window, { acquireVsCodeApi: () => api });

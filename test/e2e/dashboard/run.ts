@@ -17,7 +17,8 @@ const classes = ['circle', 'square', 'triangle', 'star', 'cross', 'ring', 'heart
 
 /** The pictures are the same in every test. */
 function uniform(seed: number): () => number {
-  return random(seed, 'dashboard').uniform;
+  const generator = random(seed, 'dashboard');
+  return () => generator.uniform();
 }
 
 export function launched(totalSteps: number, more: Partial<Extract<EventBody, { type: 'launched' }>> = {}): EventBody {
@@ -189,13 +190,15 @@ export function embeddingFile(step: number): EmbeddingFile {
   const draw = uniform(9);
   const apart = 1 - Math.exp(-step / 1500);
   const labels = Array.from({ length: points }, () => Math.floor(draw() * 10));
-  const gaussian = random(7, 'map').normal;
+  const noise = random(7, 'map');
   return {
     step,
     points: labels.flatMap((label) => {
       const angle = (2 * Math.PI * label) / 10;
       const radius = label % 2 ? 42 : 24;
-      return [Math.cos(angle), Math.sin(angle)].map((c) => c * radius * apart + gaussian() * (6 + 14 * (1 - apart)));
+      return [Math.cos(angle), Math.sin(angle)].map(
+        (c) => c * radius * apart + noise.normal() * (6 + 14 * (1 - apart)),
+      );
     }),
     ids: labels.map((label, i) => `test/${classes[label]}/${String(i).padStart(4, '0')}.png`),
     labels,

@@ -4,7 +4,13 @@ import { csv, rowsOf } from '../../../webview/numbers/csv';
 import { decimate } from '../../../webview/numbers/decimate';
 import { lowerBound, nearest, nearestIndex, neighbour, union } from '../../../webview/numbers/nearest';
 import { extent, pointAt, pointTowards } from '../../../webview/numbers/plane';
-import { smooth } from '../../../webview/numbers/smooth';
+import { formatTick } from '../../../webview/numbers/tick';
+import { smoother } from '../../../webview/numbers/smooth';
+
+const smooth = (values: readonly number[], weight: number) => {
+  const next = smoother(weight);
+  return values.map((value) => next(value));
+};
 
 const increasing = fc.uniqueArray(fc.nat(10_000), { maxLength: 60 }).map((steps) => steps.sort((a, b) => a - b));
 
@@ -158,5 +164,24 @@ describe('the plane of the map', () => {
     expect(pointTowards(points, 1, 'left')).toBe(2);
     expect(pointTowards(points, 1, 'right')).toBe(1);
     expect(pointTowards(points, 3, 'up', (i) => i !== 2)).toBe(3);
+  });
+});
+
+describe('labels of an axis', () => {
+  it.each([
+    [[1.14, 1.135, 1.13], 0.005, ['1.140', '1.135', '1.130']],
+    [[0, 0.5, 1], 0.5, ['0', '0.5', '1.0']],
+    [[0, 5e-4, 1e-3], 5e-4, ['0', '5e−4', '1e−3']],
+    [[0, 200, 400], 200, ['0', '200', '400']],
+    [[10_000, 15_000], 5_000, ['10k', '15k']],
+    [[-2, -1], 1, ['−2', '−1']],
+    [[0.001, 0.01, 0.1], 0, ['0.001', '0.01', '0.1']],
+  ])('tell %j apart', (values, spacing, labels) =>
+    expect(values.map((value) => formatTick(value, spacing, false))).toEqual(labels),
+  );
+
+  it('give shares their percent sign', () => {
+    expect([0, 0.005, 0.01].map((value) => formatTick(value, 0.005, true))).toEqual(['0%', '0.5%', '1.0%']);
+    expect(formatTick(0.5, 0.25, true)).toBe('50%');
   });
 });
