@@ -22,8 +22,8 @@ export async function startPeer(script: string, config: unknown): Promise<Peer> 
   child.stdin.on('error', () => undefined);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
-    const { value, done } = await lines.next();
-    return done ? undefined : (JSON.parse(value) as unknown);
+    const line = await lines.next();
+    return line.done ? undefined : (JSON.parse(line.value) as unknown);
   };
   const hello = (await answer()) as { name: string } | undefined;
   if (!hello) {

@@ -1,5 +1,5 @@
-import { size } from './shapes';
-import type { HostTensor, Specs, TensorSpec, TypedArray } from './types';
+import { size, specsOf } from './shapes';
+import type { HostTensor, Specs, Step, TensorSpec, TypedArray } from './types';
 
 const list = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ');
 const describe = ({ shape, dtype }: TensorSpec) => `${dtype} [${shape.join(', ')}]`;
@@ -45,9 +45,16 @@ export function checkState(has: Specs, wants: Specs): void {
   }
 }
 
-/** Throws unless what a step returned can leave it: known state of unchanged shape, float32 or int32 outputs. */
-export function checkResult(result: { readonly state?: Specs; readonly outputs: Specs }, declared: Specs): void {
-  for (const [name, returned] of Object.entries(result.state ?? {})) {
+/**
+ * Throws unless what a step returned can leave it: known state of unchanged shape, float32 or int32 outputs.
+ * Returns what the outputs are.
+ */
+export function checkResult(result: ReturnType<Step>, declared: Specs): Specs {
+  // A step that TypeScript did not check may be asynchronous.
+  if (!(result as Partial<typeof result> | undefined)?.outputs) {
+    throw new Error('the step must return { state?, outputs }, not a promise or nothing');
+  }
+  for (const [name, returned] of Object.entries(specsOf(result.state ?? {}))) {
     const spec = declared[name];
     if (!spec) throw new Error(`the step returns state "${name}", which its spec does not declare`);
     if (!sameSpec(returned, spec)) {
@@ -56,7 +63,8 @@ export function checkResult(result: { readonly state?: Specs; readonly outputs: 
   }
   for (const [name, { dtype }] of Object.entries(result.outputs)) {
     if (dtype !== 'float32' && dtype !== 'int32') {
-      throw new Error(`output "${name}" is ${String(dtype)}; cast it to float32 or int32`);
+      throw new Error(`output "${name}" is ${dtype}; cast it to float32 or int32`);
     }
   }
+  return specsOf(result.outputs);
 }

@@ -235,7 +235,7 @@ define('GatherV2', { inputs: ['x', 'indices'] }, (dy, [x, indices], attributes) 
       // The gathered axis first, as sums of segments want it.
       const flatDy = tf.reshape(dy, [...before, indices!.size, ...after]);
       const order = [axis, ...flatDy.shape.map((_, i) => i).filter((i) => i !== axis)];
-      const ids = tf.reshape(indices!, [indices!.size]) as tf.Tensor1D;
+      const ids: tf.Tensor1D = tf.reshape(indices!, [indices!.size]);
       const summed = tf.unsortedSegmentSum(tf.transpose(flatDy, order), ids, x!.shape[axis]!);
       return tf.transpose(summed, inverse(order));
     },

@@ -12,9 +12,17 @@ const hasKernel = (name: string) => Boolean(tf.getKernel(name, tf.engine().backe
 
 /** Runs a kernel of this engine's own. */
 const run = (name: string, inputs: Tensors, attributes = {}): Tensor[] => {
-  const outputs: Tensor | Tensor[] = tf.engine().runKernel(name, inputs as NamedTensorMap, attributes);
+  const outputs: Tensor | Tensor[] = tf.engine().runKernel(name, inputs, attributes);
   return Array.isArray(outputs) ? outputs : [outputs];
 };
+
+function requireShape(what: string, { shape }: Tensor, wanted: number[]): void {
+  if (!tf.util.arraysEqual(shape, wanted)) throw new Error(`${what} is [${shape.join()}], not [${wanted.join()}]`);
+}
+
+function requireFloat(what: string, { dtype }: Tensor): void {
+  if (dtype !== 'float32') throw new Error(`${what} is ${dtype}, not float32`);
+}
 
 /** Exact GELU: x Phi(x), with the error function (Hendrycks & Gimpel 2016). Any shape. */
 export function gelu<T extends Tensor>(x: T): T {
@@ -33,6 +41,8 @@ tf.registerGradient({
 
 /** Layer normalisation over the last axis. x [..., D], scale [D], shift [D] -> [..., D]. */
 export function layerNorm<T extends Tensor>(x: T, scale: Tensor1D, shift: Tensor1D, eps: number): T {
+  requireShape('the scale of layerNorm', scale, x.shape.slice(-1));
+  requireShape('the shift of layerNorm', shift, x.shape.slice(-1));
   if (hasKernel('TesseraLayerNorm')) return run('TesseraLayerNorm', { x, scale, shift }, { eps })[0] as T;
   const centred = tf.sub(x, tf.mean(x, -1, true));
   const variance = tf.mean(tf.square(centred), -1, true); // [..., 1]
@@ -52,6 +62,8 @@ tf.registerGradient({
 
 /** Attention: softmax(q kᵀ / sqrt(d)) v (Vaswani et al. 2017). q, k, v [B, N, d] -> [B, N, d]; B holds the heads too. */
 export function scaledDotProductAttention(q: Tensor3D, k: Tensor3D, v: Tensor3D): Tensor3D {
+  requireShape('k of attention', k, q.shape);
+  requireShape('v of attention', v, q.shape);
   const scale = 1 / Math.sqrt(q.shape[2]);
   if (hasKernel('TesseraAttention')) return run('TesseraAttention', { q, k, v }, { scale })[0] as Tensor3D;
   return tf.matMul(tf.softmax(tf.matMul(tf.mul(q, scale), k, false, true)), v);
@@ -93,9 +105,12 @@ export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1
 /** A scalar function of named tensors and its gradients by the same names; zero where it does not depend on one. */
 export function valueAndGrads(f: (params: Tensors) => Scalar, params: Tensors): { value: Scalar; grads: Tensors } {
   const names = Object.keys(params);
+  for (const name of names) requireFloat(`parameter "${name}"`, params[name]!);
   const inputs = names.map((name) => params[name]!);
   const gradients = tf.engine().gradients(() => f(params), inputs);
-  const value = gradients.value as Scalar;
+  const value = gradients.value;
+  requireFloat('the value to differentiate', value);
+  requireShape('the value to differentiate', value, []);
   const grads = gradients.grads as (Tensor | undefined)[];
   const named = names.map((name, i) => [name, grads[i] ?? tf.zerosLike(inputs[i]!)] as const);
   return { value, grads: Object.fromEntries(named) };

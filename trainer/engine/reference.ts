@@ -60,7 +60,7 @@ function upload(values: HostTensors): ReferenceState {
   return {
     tensors,
     specs: specsOf(values),
-    read(names = [...tensors.keys()]) {
+    async read(names = [...tensors.keys()]) {
       const entry = (name: string) => {
         const tensor = tensors.get(name);
         if (!tensor) throw new Error(`the device state has no "${name}"`);
@@ -75,22 +75,19 @@ function upload(values: HostTensors): ReferenceState {
   };
 }
 
-function compile(step: Step, spec: ProgramSpec): Promise<Program> {
-  // The shapes of the outputs are only known by running; zeros will do.
+async function compile(step: Step, spec: ProgramSpec): Promise<Program> {
+  // What the outputs are is only known by running; zeros will do.
   const zeros = (specs: Specs) =>
     Object.fromEntries(Object.entries(specs).map(([name, { shape, dtype }]) => [name, tf.zeros([...shape], dtype)]));
-  const outputs = onCpu(() => {
-    let outputSpecs: Specs = {};
+  let outputs: Specs = {};
+  onCpu(() =>
     tf.tidy(() => {
-      const result = step(zeros(spec.state), zeros(spec.inputs));
-      checkResult({ state: result.state && specsOf(result.state), outputs: specsOf(result.outputs) }, spec.state);
-      outputSpecs = specsOf(result.outputs);
-    });
-    return outputSpecs;
-  });
+      outputs = checkResult(step(zeros(spec.state), zeros(spec.inputs)), spec.state);
+    }),
+  );
   return Promise.resolve({
     outputs,
-    run: (state, inputs) => Promise.resolve().then(() => onCpu(() => run(step, spec, state as ReferenceState, inputs))),
+    run: async (state, inputs) => Promise.resolve(onCpu(() => run(step, spec, state as ReferenceState, inputs))),
     dispose: () => undefined,
   });
 }
@@ -113,7 +110,7 @@ function run(
       ]),
     );
     const result = step(given, taken);
-    checkResult({ state: result.state && specsOf(result.state), outputs: specsOf(result.outputs) }, spec.state);
+    checkResult(result, spec.state);
     outputs = Object.fromEntries(Object.entries(result.outputs).map(([name, tensor]) => [name, toHost(tensor)]));
     // Clones first: a step may return one entry under another's name.
     const next = Object.entries(result.state ?? {}).map(([name, tensor]) => [name, tf.keep(tensor.clone())] as const);

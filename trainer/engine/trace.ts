@@ -3,7 +3,6 @@ import { checkResult } from './check';
 import type { Graph, Value } from './graph';
 import './gradients';
 import './lower/index';
-import { specsOf } from './shapes';
 import { recording, tracer } from './tracer';
 import type { ProgramSpec, Specs, Step } from './types';
 import { located } from './where';
@@ -29,13 +28,15 @@ export function trace(step: Step, spec: ProgramSpec): Trace {
       );
     const state = placeholders(spec.state, stateName);
     const inputs = placeholders(spec.inputs, inputName);
-    const returned = located(() => step(state, inputs));
-    if (!returned?.outputs) throw new Error('the step must return { state?, outputs }, not a promise');
-    const specs = { state: returned.state && specsOf(returned.state), outputs: specsOf(returned.outputs) };
-    checkResult(specs, spec.state);
+    const returned = located(() => {
+      const result = step(state, inputs);
+      tracer.checkReads();
+      return result;
+    });
+    const outputSpecs = checkResult(returned, spec.state);
     const valuesOf = (tensors: Readonly<Record<string, Tensor>>) =>
       Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tracer.valueOf(tensor)]));
-    return { state: valuesOf(returned.state ?? {}), outputs: valuesOf(returned.outputs), outputSpecs: specs.outputs };
+    return { state: valuesOf(returned.state ?? {}), outputs: valuesOf(returned.outputs), outputSpecs };
   });
   const changed = Object.entries(result.state).filter(([name, value]) => value.name !== stateName(name));
   return { ...result, graph, state: Object.fromEntries(changed) };

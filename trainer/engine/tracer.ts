@@ -64,6 +64,10 @@ function constantOf(data: ArrayLike<number>, shape: readonly number[], dtype: Da
 }
 
 export const tracer = {
+  /** Throws if the step asked for a value by a promise, which nothing will ever resolve. */
+  checkReads(): void {
+    if (hostReads[0]) throw hostReads[0];
+  },
   graph(): Graph {
     if (!current) throw new Error('tensors of a trace cannot be used outside the step');
     return current;
@@ -99,7 +103,6 @@ export function recording<T>(record: (graph: Graph) => T): { graph: Graph; resul
     engine().tidy(() => {
       result = record(graph);
     });
-    if (hostReads[0]) throw hostReads[0];
     return { graph, result };
   } finally {
     current = undefined;

@@ -3,15 +3,20 @@ const foreign = /node_modules[\\/]|trainer[\\/]engine[\\/](?!.*\.test\.)|node:|<
 
 /** Runs part of a step; an error names the tfjs op that failed and the line of the step that called it. */
 export function located<T>(f: () => T): T {
+  const { stackTraceLimit } = Error;
+  // The caller of an op is often more than the usual ten frames away.
+  Error.stackTraceLimit = 100;
   try {
     return f();
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new Error(describe(error), { cause: error });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
-export function describe(error: Error): string {
+function describe(error: Error): string {
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
   const own = frames.findIndex((frame) => !foreign.test(frame));
   const place = /((?:file:\/\/)?[^\s()]+):(\d+):\d+\)?$/.exec(frames[own] ?? '');

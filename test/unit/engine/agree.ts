@@ -115,14 +115,18 @@ async function matchesDifferences({ name, inputs, f }: Case, expected: HostTenso
     [1, -1].map(async (sign) => {
       const run = await results(reference, [{ name, inputs: moved(sign), f }]);
       const value = run[`${name}/value`]!;
-      const weights = float(value.shape, 7).data;
-      return value.data.reduce<number>((sum, v, i) => sum + v * weights[i]!, 0);
+      return dot(value.data, float(value.shape, 7).data);
     }),
   );
   const slope = (losses[0]! - losses[1]!) / (2 * h);
-  const along = inputs.map(
-    (_, i) =>
-    (expected[`${name}/gradient ${i}`]?.data ?? new Float32Array()).reduce<number>((sum, g, j) => sum + g * directions[i]![j]!, 0), // prettier-ignore
+  const along = inputs.map((_, i) => dot(expected[`${name}/gradient ${i}`]?.data ?? [], directions[i]!));
+  close(
+    `${name}: slope`,
+    along.reduce((a, b) => a + b, 0),
+    slope,
+    2e-2,
   );
-  close(`${name}: slope`, along.reduce((a, b) => a + b, 0), slope, 2e-2); // prettier-ignore
 }
+
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);

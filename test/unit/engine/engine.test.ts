@@ -20,7 +20,7 @@ const values = {
 const descent: Step = (state, { x, lr }) => {
   const { value, grads } = valueAndGrads(({ w, scale, shift }) => {
     const normed = layerNorm(x!, scale as tf.Tensor1D, shift as tf.Tensor1D, 1e-5);
-    return tf.mean(tf.square(gelu(tf.matMul(normed, w!)))) as tf.Scalar;
+    return tf.mean<tf.Scalar>(tf.square(gelu(tf.matMul(normed, w!))));
   }, state);
   const next = Object.fromEntries(Object.entries(state).map(([n, p]) => [n, tf.sub(p, tf.mul(grads[n]!, lr!))]));
   return { state: next, outputs: { loss: value } };

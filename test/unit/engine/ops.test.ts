@@ -248,8 +248,8 @@ describe('ops compute what the reference computes, by value and gradient', () =>
         }),
         fc.nat(50),
         ({ batch, sides: [m, k, n], transposes: [tA, tB] }, seed) => {
-          const a = float([...batch[0]!, ...(tA ? [k, m] : [m, k])], seed);
-          const b = float([...batch[1]!, ...(tB ? [n, k] : [k, n])], seed + 1);
+          const a = float([...batch[0], ...(tA ? [k, m] : [m, k])], seed);
+          const b = float([...batch[1], ...(tB ? [n, k] : [k, n])], seed + 1);
           const f = (x: Tensor, y: Tensor) => tf.matMul(x, y, tA, tB);
           const biased = (x: Tensor, y: Tensor, z: Tensor) => tf.add(tf.matMul(x, y, tA, tB), z);
           return agree(engine, [

@@ -1,5 +1,6 @@
 import { registerKernel, type KernelFunc } from '@tensorflow/tfjs-core';
 import type { ElementType, Graph, Value } from '../graph';
+import { size } from '../shapes';
 import { tracer, TRACE } from '../tracer';
 
 type Attributes = Readonly<Record<string, unknown>>;
@@ -27,6 +28,7 @@ export function lower<A = Attributes, I = Inputs>(kernelName: string, lowering: 
 export const shaped = (shape: readonly number[], dtype: ElementType = 'float32') => ({ shape, dtype });
 
 export function reshape(graph: Graph, x: Value, shape: readonly number[]): Value {
+  if (size(x.shape) !== size(shape)) throw new Error(`[${x.shape.join()}] does not fit into [${shape.join()}]`);
   if (x.shape.length === shape.length && x.shape.every((n, i) => n === shape[i])) return x;
   return graph.node('Reshape', [x, graph.ints(shape)], shaped(shape, x.dtype));
 }

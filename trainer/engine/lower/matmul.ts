@@ -19,6 +19,9 @@ export function matMul(graph: Graph, a: Value, b: Value, options: Options = {}):
   const { transposeA = false, transposeB = false, alpha = 1 } = options;
   const m = a.shape.at(transposeA ? -1 : -2)!;
   const n = b.shape.at(transposeB ? -2 : -1)!;
+  const [inner, other] = [a.shape.at(transposeA ? -2 : -1), b.shape.at(transposeB ? -1 : -2)];
+  if (inner !== other)
+    throw new Error(`inner sides ${inner} and ${other} of [${a.shape.join()}] and [${b.shape.join()}] differ`);
   const [batchA, batchB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   const output = shaped([...backend_util.assertAndGetBroadcastShape(batchA, batchB), m, n]);
   const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0, alpha: { float: alpha } };
