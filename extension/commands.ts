@@ -1,4 +1,5 @@
 /** The commands of the palette, menus, lenses and dashboards. */
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { EvaluationKind } from '../protocol/events';
 import { abilities, type Ability } from './abilities';
@@ -7,7 +8,8 @@ import type { Discovery } from './discovery';
 import type { Launcher } from './launch';
 import type { RunStore, TrackedRun } from './run-store';
 import { directoryOf, targetExperiment, targetRun, targetStep, type Argument } from './targets';
-import { experimentName, runLabel } from './tree-model';
+import { runLabel } from './run-label';
+import { experimentName } from './tree-model';
 
 export interface Services {
   readonly store: RunStore;
@@ -19,7 +21,7 @@ export interface Services {
 
 type Handler = (argument: Argument, selection?: unknown) => unknown;
 
-export function registerCommands(services: Services): vscode.Disposable {
+export function registerCommands(services: Services, subscriptions: vscode.Disposable[]): vscode.Disposable {
   const { store, discovery, launcher, dashboards, log } = services;
   const evaluate = (kind: EvaluationKind) => (argument: Argument) => evaluateRun(services, kind, argument);
 
@@ -61,7 +63,7 @@ export function registerCommands(services: Services): vscode.Disposable {
     deleteRun: (argument, selection) => deleteRuns(store, argument, selection),
     doctor: async () => {
       const { doctor } = await import('./doctor');
-      await doctor(launcher);
+      await doctor(launcher, subscriptions);
     },
     refresh: () => Promise.all([discovery.scan(), store.refresh()]),
   };
@@ -111,13 +113,15 @@ function nothingTo(ability?: Ability): string {
 }
 
 async function pretrain(services: Services, argument: Argument): Promise<void> {
-  const { store, launcher, dashboards } = services;
+  const { store, discovery, launcher, dashboards } = services;
   const configFile = await targetExperiment(store, argument);
   if (configFile === undefined) return void (await vscode.commands.executeCommand('tessera.newExperiment'));
   // The trainer reads the file, so what is on the screen must be in it.
   const document = vscode.workspace.textDocuments.find(({ fileName }) => fileName === configFile);
   if (document?.isDirty && !(await document.save())) return;
 
+  // Another window may have started it a moment ago.
+  await discovery.look(configFile);
   const live = store.runsOf(configFile).find(({ alive, run }) => alive && run.job !== 'evaluate');
   let again = false;
   if (live) {
@@ -181,7 +185,8 @@ async function deleteRuns(store: RunStore, argument: Argument, selection: unknow
           first ? runLabel(first.run.manifest.createdAt) : chosen[0]!,
         );
   const move = vscode.l10n.t('Move to Trash');
-  const detail = vscode.l10n.t('You can bring it back from the trash.');
+  const ids = chosen.map((directory) => basename(directory)).join(', ');
+  const detail = vscode.l10n.t('{0}. You can bring it back from the trash.', ids);
   if ((await vscode.window.showWarningMessage(what, { modal: true, detail }, move)) !== move) return;
   for (const directory of chosen) await trash(store, directory);
 }

@@ -11,6 +11,8 @@ const ignored = '**/node_modules/**';
 export interface Discovery extends vscode.Disposable {
   /** Looks everywhere again; resolves when everything that exists has been found and read. */
   scan(): Promise<void>;
+  /** Looks again at the runs of one config file. */
+  look(configFile: string): Promise<void>;
 }
 
 export function discover(store: RunStore): Discovery {
@@ -31,7 +33,7 @@ export function discover(store: RunStore): Discovery {
     const ours = configs.filter(isOurs);
     ours.forEach((file) => store.addExperiment(file));
     for (const file of store.experiments) if (!ours.includes(file)) store.removeExperiment(file);
-    for (const file of ours) folders.add(join(dirname(file), '.tessera', 'runs'));
+    for (const file of ours) folders.add(runsBeside(file));
     for (const manifest of manifests) folders.add(dirname(dirname(manifest)));
     await Promise.all([...folders].map(scanRuns));
   };
@@ -58,8 +60,10 @@ export function discover(store: RunStore): Discovery {
       if (focused) folders.forEach((folder) => void scanRuns(folder));
     }),
   );
-  return { scan, dispose: () => void watching.dispose() };
+  return { scan, look: (configFile) => scanRuns(runsBeside(configFile)), dispose: () => void watching.dispose() };
 }
+
+const runsBeside = (configFile: string) => join(dirname(configFile), '.tessera', 'runs');
 
 /** A trainer makes a run in a hidden folder first and renames it when it is whole. */
 function isRun(name: string): boolean {

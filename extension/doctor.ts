@@ -3,17 +3,29 @@ import * as vscode from 'vscode';
 import { doctorPage } from './doctor-page';
 import type { Launcher } from './launch';
 
-export async function doctor(launcher: Launcher): Promise<void> {
+const scheme = 'tessera-doctor';
+const page = vscode.Uri.from({ scheme, path: '/Tessera Doctor.md' });
+
+let content = '';
+let changed: vscode.EventEmitter<vscode.Uri> | undefined;
+
+/** Shows a fresh report; a report that is still open is replaced. */
+export async function doctor(launcher: Launcher, subscriptions: vscode.Disposable[]): Promise<void> {
   const output = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: vscode.l10n.t('Tessera: looking for engines and devices...') },
     () => launcher.script('tessera.mjs', ['doctor', '--json']),
   );
-  const settings = vscode.workspace.getConfiguration('tessera').get<string>('nodePath', '') || process.execPath;
-  const content = doctorPage(output, [
+  const chosen = vscode.workspace.getConfiguration('tessera').get<string>('nodePath', '');
+  content = doctorPage(output, [
     ['VS Code', vscode.version],
-    ['Node of the trainer', settings],
+    ['Node of the trainer', chosen || `${process.execPath} (the editor's own)`],
     ['Remote', vscode.env.remoteName ?? 'no'],
   ]);
-  const document = await vscode.workspace.openTextDocument({ language: 'markdown', content });
-  await vscode.window.showTextDocument(document);
+  if (!changed) {
+    changed = new vscode.EventEmitter();
+    const provider = { onDidChange: changed.event, provideTextDocumentContent: () => content };
+    subscriptions.push(changed, vscode.workspace.registerTextDocumentContentProvider(scheme, provider));
+  }
+  changed.fire(page);
+  await vscode.commands.executeCommand('markdown.showPreview', page);
 }

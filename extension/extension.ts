@@ -5,6 +5,7 @@ import { createDashboards, type Dashboards } from './dashboard';
 import { discover } from './discovery';
 import { createLauncher } from './launch';
 import { createRunStore, type RunStore } from './run-store';
+import { registerNotices } from './notices';
 import { registerStatusBar } from './status-bar';
 import { registerTree } from './tree';
 
@@ -30,7 +31,8 @@ export function activate(context: vscode.ExtensionContext): Api {
     dashboards,
     registerTree(store),
     registerStatusBar(store),
-    registerCommands({ store, discovery, launcher, dashboards, log }),
+    registerCommands({ store, discovery, launcher, dashboards, log }, context.subscriptions),
+    registerNotices(store),
     store.onDidChange(() => setContextKeys(store)),
     openLiveRuns(store, dashboards),
   );

@@ -7,12 +7,12 @@ import {
   formatNumber,
   formatPercent,
   formatProgress,
-  formatScore,
   formatStep,
   metricName,
 } from '../protocol/format';
 import type { Evaluation, EvaluationKind } from '../protocol/events';
 import { latest, type Run, type ScoredCheckpoint } from '../protocol/run';
+import { runLabel } from './run-label';
 import type { TrackedRun } from './run-store';
 
 export type Block = 'pretrain' | 'probe' | 'finetune';
@@ -24,7 +24,9 @@ export interface ScoreLine {
 }
 
 export interface RunScore extends ScoredCheckpoint {
-  readonly runId: string;
+  /** The name of its run. */
+  readonly run: string;
+  readonly directory: string;
 }
 
 /** The smallest training loss that was logged. */
@@ -71,7 +73,8 @@ function evaluationLine(block: 'probe' | 'finetune', runs: readonly TrackedRun[]
     const { baseline } = evaluation;
     parts.push(
       `${shortName(evaluation)} ${formatPercent(evaluation.score.top1)} @ step ${formatStep(step)}`,
-      `${formatGain(evaluation.gain)} over ${baseline.name} ${formatPercent(baseline.top1)}`,
+      `${baseline.name} ${formatPercent(baseline.top1)}`,
+      formatGain(evaluation.gain),
     );
     const best = bestScore(main, evaluation);
     if (best && best.evaluation.score.top1 > evaluation.score.top1) {
@@ -93,7 +96,9 @@ function shortName(evaluation: Evaluation): string {
 /** All scores of the kinds, newest first. */
 function scoresOf(runs: readonly TrackedRun[], kinds: readonly EvaluationKind[]): RunScore[] {
   return runs
-    .flatMap(({ run }) => run.evaluations.map((score) => ({ ...score, runId: run.manifest.runId })))
+    .flatMap(({ run, directory }) =>
+      run.evaluations.map((score) => ({ ...score, run: runLabel(run.manifest.createdAt), directory })),
+    )
     .filter(({ evaluation }) => kinds.includes(evaluation.kind))
     .sort((a, b) => b.time - a.time);
 }
@@ -102,7 +107,7 @@ function scoresOf(runs: readonly TrackedRun[], kinds: readonly EvaluationKind[])
 function mostLabels(scores: readonly RunScore[]): RunScore | undefined {
   const newest = scores[0];
   return scores
-    .filter(({ runId, step }) => runId === newest?.runId && step === newest.step)
+    .filter(({ directory, step }) => directory === newest?.directory && step === newest.step)
     .reduce<RunScore | undefined>(
       (most, score) => (most && most.evaluation.labels >= score.evaluation.labels ? most : score),
       undefined,
@@ -126,25 +131,30 @@ function runsTable(runs: readonly TrackedRun[]): string {
   const rows = runs.slice(0, MAX_ROWS).map(({ run, liveStatus }) => {
     const best = bestLoss(run);
     const steps = `${formatStep(run.step)}/${formatStep(run.totalSteps)}`;
-    return [run.manifest.runId, liveStatus, steps, best === undefined ? '' : formatNumber(best)];
+    return [runLabel(run.manifest.createdAt), liveStatus, steps, best === undefined ? '' : formatNumber(best)];
   });
   return table(['run', 'status', 'step', 'lowest loss'], rows, runs.length);
 }
 
-export function scoresTable(scores: readonly (ScoredCheckpoint & { runId?: string })[]): string {
-  const withRun = scores.some(({ runId }) => runId !== undefined);
+export function scoresTable(scores: readonly (ScoredCheckpoint & { readonly run?: string })[]): string {
+  const several = new Set(scores.map(({ run }) => run)).size > 1;
   const rows = scores
     .slice(0, MAX_ROWS)
-    .map(({ runId, step, evaluation }) => [
-      ...(withRun ? [runId ?? ''] : []),
+    .map(({ run, step, evaluation }) => [
+      ...(several ? [run ?? ''] : []),
       formatStep(step),
       formatEvaluation(evaluation),
-      formatScore(evaluation.score),
-      `${evaluation.baseline.name} ${formatScore(evaluation.baseline)}`,
+      withInterval(evaluation.score.top1, evaluation.score.interval),
+      `${evaluation.baseline.name} ${withInterval(evaluation.baseline.top1, evaluation.baseline.interval)}`,
       formatGain(evaluation.gain),
     ]);
-  const header = [...(withRun ? ['run'] : []), 'step', 'protocol', 'top-1', 'baseline', 'gain'];
+  const header = [...(several ? ['run'] : []), 'step', 'protocol', 'top-1 (95% CI)', 'baseline (95% CI)', 'gain'];
   return table(header, rows, scores.length);
+}
+
+/** "71.4% (70.1–72.6)", under a header that says what the interval is. */
+function withInterval(top1: number, [low, high]: readonly [number, number]): string {
+  return `${formatPercent(top1)} (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`;
 }
 
 /** What a tooltip says of a run. */

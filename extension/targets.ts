@@ -4,7 +4,8 @@ import { formatProgress } from '../protocol/format';
 import { abilities, type Ability } from './abilities';
 import { isConfig } from './config/selector';
 import type { RunStore, TrackedRun } from './run-store';
-import { experimentName, runLabel, statusIcon, type Node } from './tree-model';
+import { runLabel } from './run-label';
+import { experimentName, statusIcon, type Node } from './tree-model';
 
 /**
  * What commands are called with: a tree node (and the whole selection after it), a path from a lens or another

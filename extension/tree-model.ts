@@ -9,8 +9,9 @@ import {
   formatStep,
 } from '../protocol/format';
 import type { LiveStatus } from '../protocol/messages';
-import type { ScoredCheckpoint } from '../protocol/run';
+import { latest, type ScoredCheckpoint } from '../protocol/run';
 import { abilities, contextValue } from './abilities';
+import { runLabel } from './run-label';
 import type { RunStore, TrackedRun } from './run-store';
 import { bestLoss, escapeCell, evaluatingText, runTable, scoresTable } from './scores';
 
@@ -116,22 +117,12 @@ function experimentLook(store: StoreView, configFile: string): NodeLook {
   };
 }
 
-/** "18:45:12" for a run of today, "Nov 23 18:45" for an older one: short, so that the numbers beside it have room. */
-export function runLabel(createdAt: number, now = Date.now()): string {
-  const [then, today] = [new Date(createdAt), new Date(now)];
-  const two = (n: number) => String(n).padStart(2, '0');
-  const clock = `${two(then.getHours())}:${two(then.getMinutes())}`;
-  if (then.toDateString() === today.toDateString()) return `${clock}:${two(then.getSeconds())}`;
-  const year = then.getFullYear() === today.getFullYear() ? '' : ` ${then.getFullYear()}`;
-  return `${then.toLocaleString('en-US', { month: 'short', day: 'numeric' })}${year} ${clock}`;
-}
-
 const statusIcons: Record<LiveStatus, readonly [string, string?]> = {
   running: ['loading~spin', 'charts.blue'],
   paused: ['debug-pause', 'charts.yellow'],
   finished: ['pass', 'testing.iconPassed'],
   failed: ['error', 'testing.iconFailed'],
-  stopped: ['debug-stop'],
+  stopped: ['stop-circle'],
   interrupted: ['debug-disconnect', 'list.warningForeground'],
   crashed: ['zap', 'list.warningForeground'],
 };
@@ -140,12 +131,20 @@ export function statusIcon({ run, alive, liveStatus }: TrackedRun): readonly [st
   return alive && run.evaluating ? statusIcons.running : statusIcons[liveStatus];
 }
 
+/** The icon says the status; what is left of the line is for the numbers. */
+function progress({ run, liveStatus }: TrackedRun): string {
+  if (liveStatus === 'running') return formatProgress(run, true);
+  const loss = latest(run, 'train/loss');
+  const steps = formatStep(run.step);
+  return [
+    ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
+    liveStatus === 'finished' ? `${steps} steps` : `step ${steps}/${formatStep(run.totalSteps)}`,
+  ].join(' · ');
+}
+
 function runLook(tracked: TrackedRun): NodeLook {
   const { run, alive, liveStatus } = tracked;
-  const description = [
-    ...(liveStatus === 'running' || liveStatus === 'finished' ? [] : [liveStatus]),
-    alive && run.evaluating ? evaluatingText(run.evaluating) : formatProgress(run, liveStatus === 'running'),
-  ].join(' · ');
+  const description = alive && run.evaluating ? evaluatingText(run.evaluating) : progress(tracked);
   return {
     label: runLabel(run.manifest.createdAt),
     description,

@@ -5,7 +5,7 @@ import type { Block } from '../scores';
 
 export interface BlockPlace {
   readonly block: Block;
-  /** Of the key; of the opening brace of the whole when the file leaves the block to its defaults. */
+  /** Of the key; when the file leaves the block to its defaults, of `pretrain`, or of the brace that opens the file. */
   readonly offset: number;
   readonly written: boolean;
 }
@@ -16,8 +16,10 @@ const blocks: readonly Block[] = ['pretrain', 'probe', 'finetune'];
 export function findBlocks(text: string): BlockPlace[] {
   const root = parseTree(text);
   if (root?.type !== 'object') return [];
+  const keyOf = (block: Block) => findNodeAtLocation(root, [block])?.parent?.children?.[0];
+  const otherwise = keyOf('pretrain') ?? root;
   return blocks.map((block) => {
-    const key = findNodeAtLocation(root, [block])?.parent?.children?.[0];
-    return { block, offset: key?.offset ?? root.offset, written: key !== undefined };
+    const key = keyOf(block);
+    return { block, offset: (key ?? otherwise).offset, written: key !== undefined };
   });
 }

@@ -9,13 +9,13 @@ const file = '/photos/mae.tessera.jsonc';
 const titles = (runs: readonly TrackedRun[]) => lenses(findBlocks(text), file, runs).map(({ title }) => title);
 
 describe('blocks', () => {
-  it('are found at their keys; those left to their defaults at the opening brace', () => {
+  it('are found at their keys; those left to their defaults at pretrain', () => {
     expect(
       findBlocks(text).map(({ block, offset, written }) => [block, text.slice(offset, offset + 6), written]),
     ).toEqual([
       ['pretrain', '"pretr', true],
       ['probe', '"probe', true],
-      ['finetune', '{\n  "d', false],
+      ['finetune', '"pretr', false],
     ]);
   });
 

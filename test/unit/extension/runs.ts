@@ -38,7 +38,7 @@ export function tracked(
   };
 }
 
-export const launched: EventBody = {
+export const launched: Extract<EventBody, { type: 'launched' }> = {
   type: 'launched',
   job: 'pretrain',
   pid: 1,

@@ -22,7 +22,7 @@ describe('the text beside a block', () => {
 
   it('gives a score with its step, gain and baseline', () => {
     const line = scoreLine('probe', [tracked([...trained, evaluation(4000, 0.714)])]);
-    expect(line?.text).toBe('linear 71.4% @ step 4,000 · +33.2 points (95% CI +30.0 to +35.0) over random init 38.2%');
+    expect(line?.text).toBe('linear 71.4% @ step 4,000 · random init 38.2% · +33.2 points (95% CI +30.0 to +35.0)');
   });
 
   it('adds the best score when the newest is not the best', () => {
@@ -74,7 +74,9 @@ describe('the text beside a block', () => {
       baseline: { name: 'from scratch', top1: 0.5, interval: [0.4, 0.6] },
     });
     const runs = [tracked([...trained, tuned])];
-    expect(scoreLine('finetune', runs)?.text).toMatch(/^fine-tune, 10% labels 62\.0% .* over from scratch 50\.0%$/);
+    expect(scoreLine('finetune', runs)?.text).toMatch(
+      /^fine-tune, 10% labels 62\.0% .* from scratch 50\.0% · \+\d/,
+    );
     expect(scoreLine('probe', runs)).toBeUndefined();
   });
 });
@@ -83,8 +85,8 @@ describe('tables', () => {
   it('hold each score beside its baseline with both uncertainties', () => {
     const { evaluations } = runOf([launched, checkpoint(10), evaluation(10, 0.714)]);
     const [header, , first] = scoresTable(evaluations).split('\n');
-    expect(header).toBe('| step | protocol | top\\-1 | baseline | gain |');
-    expect(first).toMatch(/71\.4%.*95% CI.*random init 38\.2%.*95% CI.*33\.2 points/);
+    expect(header).toBe('| step | protocol | top\\-1 \\(95% CI\\) | baseline \\(95% CI\\) | gain |');
+    expect(first).toMatch(/71\.4% .*70\.4–72\.4.*random init 38\.2% .*37\.0–39\.0.*33\.2 points/);
   });
 
   it('stay short however many scores there are', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { children, look, nodeId, parent, runLabel, tooltip, type StoreView } from '../../../extension/tree-model';
+import { children, look, nodeId, parent, tooltip, type StoreView } from '../../../extension/tree-model';
+import { runLabel } from '../../../extension/run-label';
 import type { TrackedRun } from '../../../extension/run-store';
 import type { EventBody } from '../../../protocol/events';
 import { checkpoint, evaluation, finished, launched, row, started, tracked } from './runs';
@@ -65,9 +66,9 @@ describe('a run', () => {
   const paused: EventBody = { type: 'status', status: 'paused' };
   it.each<[string, readonly EventBody[], boolean, string, string]>([
     ['running', [launched, row(1240, 0.0421)], true, 'loading~spin', 'step 1,240/4,000 · loss 0.0421 · 5 min left'],
-    ['paused', [launched, row(1240, 0.0421), paused], true, 'debug-pause', 'paused · step 1,240/4,000 · loss 0.0421'],
-    ['crashed', [launched, row(1240, 0.0421)], false, 'zap', 'crashed · step 1,240/4,000 · loss 0.0421'],
-    ['finished', [launched, row(4000, 0.0421), finished], false, 'pass', 'step 4,000/4,000 · loss 0.0421'],
+    ['paused', [launched, row(1240, 0.0421), paused], true, 'debug-pause', 'loss 0.0421 · step 1,240/4,000'],
+    ['crashed', [launched, row(1240, 0.0421)], false, 'zap', 'loss 0.0421 · step 1,240/4,000'],
+    ['finished', [launched, row(4000, 0.0421), finished], false, 'pass', 'loss 0.0421 · 4,000 steps'],
     ['starting', [], true, 'loading~spin', 'step 0'],
   ])('that is %s', (_, events, alive, icon, description) => {
     const run = tracked(events, { alive });
@@ -126,7 +127,7 @@ describe('a checkpoint', () => {
 describe('the name of a run', () => {
   const at = (year: number, month: number, day: number) => new Date(year, month, day, 9).getTime();
   it.each([
-    [at(2026, 10, 23), '18:45:12'],
+    [at(2026, 10, 23), '18:45'],
     [at(2026, 10, 24), 'Nov 23 18:45'],
     [at(2027, 0, 1), 'Nov 23 2026 18:45'],
   ])('is as short as the day allows', (now, label) => expect(runLabel(started, now)).toBe(label));

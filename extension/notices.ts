@@ -1,0 +1,32 @@
+/** A word when a run that was at work ends badly; one that ends well is seen where the eye is. */
+import * as vscode from 'vscode';
+import type { RunStore, TrackedRun } from './run-store';
+import { experimentName } from './tree-model';
+
+export function registerNotices(store: RunStore): vscode.Disposable {
+  // A run that was found dead on opening the window is old news.
+  const working = new Set<string>();
+  return store.onDidChange((change) => {
+    if (change.kind !== 'run') return;
+    const { tracked } = change;
+    if (tracked.alive) working.add(tracked.directory);
+    else if (working.delete(tracked.directory) && ['failed', 'crashed'].includes(tracked.liveStatus))
+      void tell(tracked);
+  });
+}
+
+async function tell({ directory, configFile, run, liveStatus }: TrackedRun): Promise<void> {
+  const name = experimentName(configFile);
+  const crashed = liveStatus === 'crashed';
+  const resume = vscode.l10n.t('Resume');
+  const openLog = vscode.l10n.t('Open Log');
+  const message = crashed
+    ? vscode.l10n.t('{0} ended without a word at step {1}. Its checkpoints are safe.', name, run.step)
+    : vscode.l10n.t('{0} failed: {1}', name, run.reason?.split('\n')[0] ?? '');
+  const chosen = await vscode.window.showErrorMessage(`Tessera: ${message}`, ...(crashed ? [resume] : []), openLog);
+  if (chosen === resume) await vscode.commands.executeCommand('tessera.resume', directory);
+  if (chosen === openLog) {
+    const { logPath } = await import('../client');
+    await vscode.window.showTextDocument(vscode.Uri.file(logPath(directory)));
+  }
+}
