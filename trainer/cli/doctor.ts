@@ -1,9 +1,8 @@
 /** What this machine has, what it has not, and why. */
-import { add } from '@tensorflow/tfjs-core';
 import { availableParallelism, totalmem } from 'node:os';
 import { formatBytes } from '../../protocol/format';
-import { createEngine } from '../engine/index';
-import type { EngineOptions } from '../engine/types';
+import type { Device, EngineName } from '../engine/types';
+import { workingEngine } from '../jobs/engine-choice';
 import { packageVersion, versions } from '../jobs/versions';
 
 export interface Finding {
@@ -17,10 +16,11 @@ export interface Finding {
 export async function examine(): Promise<Finding[]> {
   const { tessera, node, platform } = versions();
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const engines = await Promise.all([
-    tryEngine({ engine: 'onnx', device: 'cpu' }),
-    tryEngine({ engine: 'reference', device: 'cpu' }),
-  ]);
+  const engines = [
+    await engineFinding('onnx', 'cpu'),
+    await engineFinding('onnx', 'webgpu'),
+    await engineFinding('reference', 'cpu'),
+  ];
   return [
     { name: 'tessera', ok: true, detail: tessera! },
     { name: 'node', ok: major > 20 || (major === 20 && minor >= 9), detail: `${node}, needs 20.9 or newer` },
@@ -35,27 +35,13 @@ export async function examine(): Promise<Finding[]> {
   ];
 }
 
-/** An engine is there when a step compiles and gives the right number. */
-async function tryEngine(options: Required<Pick<EngineOptions, 'engine' | 'device'>>): Promise<Finding> {
-  const name = `engine ${options.engine}, ${options.device}`;
-  const optional = options.device !== 'cpu';
+async function engineFinding(engine: EngineName, device: Device): Promise<Finding> {
+  const name = `engine ${engine}, ${device}`;
+  const optional = device !== 'cpu';
   try {
-    const engine = await createEngine(options);
-    const two = { shape: [], dtype: 'float32' } as const;
-    const program = await engine.compile((_, { x }) => ({ outputs: { sum: add(x!, x!) } }), {
-      state: {},
-      inputs: { x: two },
-    });
-    const state = engine.upload({});
-    const { sum } = await program.run(state, { x: Float32Array.of(2) });
-    const ok = sum!.data[0] === 4;
-    for (const part of [program, state, engine]) part.dispose();
-    return {
-      name,
-      ok,
-      optional,
-      detail: ok ? engine.description : `${engine.description} computes 2 + 2 = ${sum!.data[0]}`,
-    };
+    const working = await workingEngine(engine, device);
+    working.dispose();
+    return { name, ok: true, optional, detail: working.description };
   } catch (error) {
     return { name, ok: false, optional, detail: (error as Error).message };
   }

@@ -31,7 +31,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   emit({ type: 'status', status: 'running', reason: 'Opening the images' });
   checkMemory(config);
   const data = await openRunData(session);
-  const { engine, fallback } = await chooseEngine(config);
+  const engine = await chooseEngine(config);
   const method = createMethod(settings, config.data.imageSize);
   const total = totalSteps(settings, data.train.size, 'pretrain');
 
@@ -81,7 +81,6 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     fromStep: from,
     totalSteps: total,
     engine: description,
-    fallback,
   });
   for (const { step, reason } of damaged) {
     emit({ type: 'notice', level: 'warning', message: `The checkpoint of step ${step} cannot be used: ${reason}` });
