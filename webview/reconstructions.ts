@@ -71,8 +71,9 @@ export function createReconstructions(page: Page) {
       ? 'The model predicts normalised patches: brightness and contrast of each hidden patch come from its true mean and variance.'
       : 'Pixels as predicted, no true patch statistics used.';
     return html`<p class="note">
-      ${formatPercent(maskRatio, 0)} of the patches are hidden. ${statistics} In the last column the visible patches are
-      pasted from the original.
+      ${formatPercent(maskRatio, 0)} of the patches are hidden, and the loss counts only them: what the third column
+      shows where a patch is visible means nothing. In the last column the visible patches are pasted from the original.
+      ${statistics}
     </p>`;
   }
 

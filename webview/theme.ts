@@ -27,7 +27,7 @@ export function readTheme(): Theme {
   const style = getComputedStyle(document.body);
   const variable = (name: string, otherwise: string) => style.getPropertyValue(name).trim() || otherwise;
   const kinds = document.body.classList;
-  const highContrast = kinds.contains('vscode-high-contrast');
+  const highContrast = kinds.contains('vscode-high-contrast') || kinds.contains('vscode-high-contrast-light');
   const light = kinds.contains('vscode-light') || kinds.contains('vscode-high-contrast-light');
   const foreground = variable('--vscode-editor-foreground', light ? '#3b3b3b' : '#cccccc');
   return {
