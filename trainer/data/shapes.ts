@@ -25,10 +25,11 @@ export function drawShape(index: number, size: number): Uint8Array {
   const outline = outlineOf[shapeLabel(index)]!;
 
   // The frame is [0, 1] x [0, 1]; an outline's own frame has area pi, as the unit circle.
-  const scale = between(0.19, 0.31);
+  const scale = between(0.23, 0.34);
   const centreX = between(0.36, 0.64);
   const centreY = between(0.36, 0.64);
-  const angle = between(0, 2 * Math.PI);
+  // Upright, give or take, as things in photos are.
+  const angle = between(-Math.PI / 6, Math.PI / 6);
   const cos = Math.cos(angle) / scale;
   const sin = Math.sin(angle) / scale;
   const [ground, figure] = twoColours(draws);
