@@ -1,0 +1,194 @@
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { LaunchError, readJournal, readRun, runsFolder } from '../../client/index';
+import { ended, follow, kill, project, start, tessera, tiny, tinyWith, train, trainerPath } from './support';
+
+const image = async (file: string) => {
+  await mkdir(dirname(file), { recursive: true });
+  await sharp({ create: { width: 40, height: 40, channels: 3, background: '#405060' } })
+    .png()
+    .toFile(file);
+};
+
+describe('a config that will not do is refused before anything is created', () => {
+  it.each([
+    ['broken JSON', '{ "data": { "source": "builtin:shapes" ', /:1:\d+: .*expected/i],
+    [
+      'a misspelt key',
+      '{\n  "data": { "source": "builtin:shapes" },\n  "pretrian": {}\n}',
+      /:3:3: .*did you mean "pretrain"/,
+    ],
+    ['a value out of range', tinyWith({ maskRatio: 1.5 }), /"pretrain.maskRatio" must be less than 1/],
+    [
+      'a patch size that does not divide',
+      tinyWith({ backbone: { patchSize: 5 } }),
+      /:11:\d+: The patch size must divide the image size/,
+    ],
+    [
+      'a missing folder',
+      tinyWith({}, { data: { source: 'no/such/folder' } }),
+      /"data.source": there is no folder .*no\/such\/folder/,
+    ],
+  ])('%s', async (_, config, message) => {
+    const file = await project(config);
+    const told = await tessera(dirname(file), 'pretrain', file);
+    expect(told.stderr).toMatch(message);
+    expect(told.stderr).toContain(file);
+    expect(told.code).toBe(2);
+    const refusal = await start('pretrain', file).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(LaunchError);
+    expect((refusal as LaunchError).problems).not.toEqual([]);
+    expect(existsSync(runsFolder(file))).toBe(false);
+  });
+});
+
+describe('a run that cannot go on ends as failed and says why', () => {
+  it('an empty folder of images', async () => {
+    const file = await project(tinyWith({}, { data: { source: 'images', imageSize: 32 } }));
+    await mkdir(join(dirname(file), 'images'));
+    const run = await ended((await start('pretrain', file)).directory);
+    expect(run).toMatchObject({ status: 'failed', reason: expect.stringMatching(/data\.source/) as string });
+  });
+
+  it('a batch larger than the set, one image being the extreme', async () => {
+    const file = await project(tinyWith({}, { data: { source: 'images', imageSize: 32 } }));
+    await image(join(dirname(file), 'images', 'only.png'));
+    const run = await ended((await start('pretrain', file)).directory);
+    expect(run).toMatchObject({
+      status: 'failed',
+      reason: expect.stringMatching(/pretrain\.batchSize is 16.* 1 /) as string,
+    });
+  });
+
+  it('a loss that is no number, with the images of the batch', async () => {
+    const { run } = await train(tinyWith({ optimizer: { baseLr: 1e30, warmup: 0 } }));
+    expect(run.status).toBe('failed');
+    expect(run.reason).toMatch(/train\/(loss|grad_norm) is (NaN|Infinity) at step \d+.*baseLr.*shape \d+, shape \d+/s);
+    expect(run.checkpoints).toEqual([]);
+  });
+
+  it('a model that no memory holds', async () => {
+    const huge = { patchSize: 8, width: 65536, depth: 512, heads: 2 };
+    const { run } = await train(tinyWith({ backbone: huge }));
+    expect(run.reason).toMatch(/does not fit into memory: lower pretrain.batchSize, .*needs at least .* TB/);
+  });
+
+  it('a GPU that is not there', async () => {
+    const { run } = await train(tinyWith({}, { device: 'webgpu' }));
+    if (run.status === 'failed')
+      expect(run.reason).toMatch(/^"device" is "webgpu", which does not work here: .*\. Say "cpu" or "auto"\.$/s);
+    else expect(run).toMatchObject({ status: 'finished', engine: expect.stringMatching(/WebGPU/) as string });
+  });
+});
+
+describe('checkpoints that were tampered with', () => {
+  const stopped = async () => {
+    const { directory, pid } = await start('pretrain', await project(tinyWith({ steps: 100_000 })));
+    const { until, feed } = await follow(directory);
+    await until(({ run }) => run.checkpoints.length >= 2);
+    kill(pid);
+    await until(({ alive }) => !alive);
+    feed.dispose();
+    return directory;
+  };
+  const newest = async (directory: string) => {
+    const names = (await readdir(join(directory, 'checkpoints'))).filter((name) => name.startsWith('step-')).sort();
+    return names.map((name) => join(directory, 'checkpoints', name)).at(-1)!;
+  };
+
+  it('a damaged one is set aside and the one before is used', async () => {
+    const directory = await stopped();
+    const folder = await newest(directory);
+    await truncate(join(folder, 'model.safetensors'), 1000);
+    const { pid } = await start('resume', directory);
+    const { until } = await follow(directory);
+    const { run } = await until(({ run }) => run.status === 'running' && run.notices.length > 0);
+    expect(run.notices[0]!.message).toMatch(/cannot be used: .*model\.safetensors/);
+    kill(pid);
+  });
+
+  it('one of another shape is refused by name, and nothing is lost', async () => {
+    const directory = await stopped();
+    const folders = await readdir(join(directory, 'checkpoints'));
+    const manifest = join(directory, 'run.json');
+    await writeFile(manifest, (await readFile(manifest, 'utf8')).replace('"width": 32', '"width": 64'));
+    await start('resume', directory);
+    const run = await ended(directory);
+    expect(run.status).toBe('failed');
+    expect(run.reason).toMatch(/step-\d+: "encoder\..*" is float32 \[.*\], but the config's model has float32 \[.*\]/);
+    expect(await readdir(join(directory, 'checkpoints'))).toEqual(folders);
+  });
+
+  it('a run.json that is none, and a journal with a torn and a foreign line', async () => {
+    const directory = await stopped();
+    await appendFile(join(directory, 'events.jsonl'), 'not an event\n{"type":"metrics","st');
+    expect((await readJournal(directory)).problems).toEqual([
+      expect.stringMatching(/events\.jsonl, byte \d+: not JSON/),
+    ]);
+    const { pid } = await start('resume', directory);
+    const { until } = await follow(directory);
+    await until(({ run }) => run.status === 'running');
+    kill(pid);
+    await ended(directory);
+
+    await writeFile(join(directory, 'run.json'), '{"version": 1}');
+    await expect(start('resume', directory)).rejects.toThrow(/run\.json: runId: /);
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('a disk that takes no more', () => {
+  /** A trainer whose files may not grow past so many KiB. */
+  async function limited(kib: number, ...args: string[]): Promise<{ code: number | null; directory: string }> {
+    const child = spawn('bash', [
+      '-c',
+      `ulimit -f ${kib} && exec "$@"`,
+      'bash',
+      process.execPath,
+      trainerPath,
+      ...args,
+    ]);
+    let output = '';
+    child.stdout.on('data', (data: Buffer) => (output += data.toString()));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, directory: (JSON.parse(output) as { ready: { runDirectory: string } }).ready.runDirectory };
+  }
+
+  it('in a checkpoint: the run fails by name and leaves no half of one', async () => {
+    const file = await project(tinyWith({ backbone: { ...tiny.pretrain.backbone, width: 96, depth: 2 } }));
+    const { code, directory } = await limited(400, 'pretrain', file);
+    const run = await readRun(directory);
+    expect(run).toMatchObject({ status: 'failed', checkpoints: [] });
+    expect(run.reason).toMatch(/Cannot write checkpoints\/step-000010 in .*: the file would be larger/);
+    expect(await readdir(join(directory, 'checkpoints'))).toEqual([]);
+    expect(code).toBe(1);
+  });
+
+  it('in the journal: the run stops with whole lines, and goes on when there is room again', async () => {
+    const config = tinyWith({ steps: 350, logEvery: 1, checkpointEvery: 100, reconstructEvery: 1000 });
+    const small = {
+      backbone: { ...tiny.pretrain.backbone, width: 8 },
+      decoder: { ...tiny.pretrain.decoder, width: 8 },
+    };
+    const data = { ...tiny.data, train: 16, test: 10 };
+    const file = await project({ ...config, data, pretrain: { ...(config.pretrain as object), ...small } });
+    const { code, directory } = await limited(56, 'pretrain', file);
+    expect(code).toBe(1);
+    const stopped = await readRun(directory);
+    expect(stopped.problems).toEqual([]);
+    expect(stopped.step).toBeGreaterThan(100);
+    expect(stopped.step).toBeLessThan(350);
+    expect((await readFile(join(directory, 'events.jsonl'), 'utf8')).endsWith('}\n')).toBe(true);
+    await start('resume', directory);
+    expect(await ended(directory)).toMatchObject({ status: 'finished', step: 350 });
+  });
+
+  it('where no run can be created', async () => {
+    const file = await project(tiny);
+    await writeFile(join(dirname(file), '.tessera'), 'in the way');
+    await expect(start('pretrain', file)).rejects.toThrow(/Cannot create .*\.tessera/);
+  });
+});

@@ -1,0 +1,111 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readRun } from '../../client/index';
+import type { EmbeddingFile, ReconstructionFile, RunEvent } from '../../protocol/events';
+import { readSafetensors } from '../../trainer/jobs/safetensors';
+import { project, tessera, tinyWith, type Told } from './support';
+
+describe('the jobs, from the command line', () => {
+  let file: string;
+  let folder: string;
+  let directory: string;
+  let events: RunEvent[];
+  const json = ({ stdout }: Told) =>
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as RunEvent);
+
+  beforeAll(async () => {
+    file = await project(tinyWith({ keepCheckpoints: 2, embedEvery: 30 }));
+    folder = dirname(file);
+    events = json(await tessera(folder, 'pretrain', file, '--json'));
+    const runs = await readdir(join(folder, '.tessera', 'runs'));
+    directory = join(folder, '.tessera', 'runs', runs[0]!);
+  });
+
+  it('pretrains to the end, telling the first step at once', () => {
+    expect(events.find(({ type }) => type === 'metrics')).toMatchObject({ step: 1 });
+    expect(events.at(-1)).toMatchObject({ type: 'status', status: 'finished' });
+    const steps = events.flatMap((event) =>
+      event.type === 'metrics' && 'train/loss' in event.values ? [event.step] : [],
+    );
+    expect(steps).toEqual([1, 5, 10, 15, 20, 25, 30, 35, 40]);
+  });
+
+  it('keeps the newest checkpoints, whole', async () => {
+    expect((await readdir(join(directory, 'checkpoints'))).sort()).toEqual(['step-000030', 'step-000040']);
+    const { tensors } = await readSafetensors(join(directory, 'checkpoints', 'step-000040', 'model.safetensors'));
+    expect(tensors['encoder.patch.kernel']!.shape).toEqual([192, 32]);
+  });
+
+  it('draws reconstructions and a map of held-out images, of which the events tell', async () => {
+    const { reconstructions, embeddings, metrics } = await readRun(directory);
+    expect(reconstructions.map(({ step }) => step)).toEqual([1, 20, 40]);
+    const shown = JSON.parse(await readFile(join(directory, reconstructions[0]!.file), 'utf8')) as ReconstructionFile;
+    expect(shown.images).toHaveLength(8);
+    expect(existsSync(join(directory, shown.png))).toBe(true);
+
+    expect(embeddings.map(({ step }) => step)).toEqual([30, 40]);
+    const map = JSON.parse(await readFile(join(directory, embeddings[0]!.file), 'utf8')) as EmbeddingFile;
+    expect(map.ids).toHaveLength(40);
+    expect(map.points).toHaveLength(80);
+    expect(existsSync(join(directory, map.png))).toBe(true);
+    expect(metrics['eval/knn_top1']!.steps).toEqual([30, 40]);
+  });
+
+  it('probes, fine-tunes and scores neighbours, each beside its baseline', async () => {
+    for (const [args, kinds, baseline] of [
+      [['probe'], ['probe', 'knn'], 'random init'],
+      [['evaluate', '--kind', 'knn', '--step', '30'], ['knn'], 'random init'],
+      [['finetune'], ['finetune'], 'from scratch'],
+    ] as const) {
+      const told = json(await tessera(folder, ...args, '--json'));
+      const scored = told.filter((event) => event.type === 'evaluation');
+      expect(scored.map(({ evaluation }) => evaluation.kind)).toEqual(kinds);
+      for (const { evaluation } of scored) expect(evaluation.baseline.name).toBe(baseline);
+    }
+    const run = await readRun(directory);
+    expect(run.status).toBe('finished');
+    expect(run.evaluations.map(({ step }) => step)).toEqual([40, 40, 30, 40]);
+    expect(existsSync(join(directory, 'evaluations', 'step-000040-finetune-1.safetensors'))).toBe(true);
+  });
+
+  it('lists, shows and exports', async () => {
+    const { runId } = (await readRun(directory)).manifest;
+    const listed = JSON.parse((await tessera(folder, 'list', '--json')).stdout) as { runs: unknown[] };
+    expect(listed.runs).toEqual([expect.objectContaining({ runId, status: 'finished', step: 40, totalSteps: 40 })]);
+    expect((await tessera(folder, 'show', runId.slice(-4))).stdout).toMatch(/status +finished[^]*checkpoint @ step 40/);
+
+    const told = await tessera(folder, 'export', file, '--out', 'encoder.safetensors');
+    expect(told).toMatchObject({ code: 0, stderr: '' });
+    const { tensors, metadata } = await readSafetensors(join(folder, 'encoder.safetensors'));
+    expect(tensors['blocks.0.attn.qkv.weight']!.shape).toEqual([96, 32]);
+    expect(JSON.parse(metadata.model!)).toMatchObject({ embed_dim: 32, depth: 1, num_heads: 2, patch_size: 8 });
+  });
+
+  it('begins with a config of its own making, and tells what the machine has', async () => {
+    const told = await tessera(folder, 'init', 'new');
+    expect(told.stdout).toContain('new.tessera.jsonc');
+    expect((await tessera(folder, 'init', 'new')).code).toBe(2);
+    const doctor = await tessera(folder, 'doctor', '--json');
+    expect(doctor.code).toBe(0);
+    expect(JSON.parse(doctor.stdout)).toContainEqual(expect.objectContaining({ name: 'engine onnx, cpu', ok: true }));
+  });
+
+  it('says what was wrong with the command by its exit code', async () => {
+    for (const [args, code] of [
+      [['--help'], 0],
+      [['no-such-command'], 2],
+      [['evaluate', '--kind', 'nonsense'], 2],
+      [['show', 'no-such-run'], 2],
+      [['export', '--step', '7'], 2],
+      [['stop'], 1],
+      [['evaluate', '--kind', 'knn', '--step', '7'], 1],
+    ] as const) {
+      expect((await tessera(folder, ...args)).code, args.join(' ')).toBe(code);
+    }
+  });
+});
