@@ -14,7 +14,7 @@ import { panel, tableToggle } from './panel';
 import { stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
 import type { Theme } from './theme';
-import { fileName } from './words';
+import { fileName, firstComes } from './words';
 
 const whole: Viewport = { zoom: 1, x: 0, y: 0 };
 
@@ -300,7 +300,7 @@ export function createMap(page: Page) {
       const { embeddings } = page.run;
       if (embeddings.length === 0) {
         const body = html`<p class="empty">
-          A map of the embeddings is drawn every <code>embedEvery</code> steps, the first one after the first of them.
+          ${firstComes(page.run, 'The first map of the embeddings', 'embedEvery')}
         </p>`;
         return panel({ id: 'embedding', title: 'Embedding map', body });
       }

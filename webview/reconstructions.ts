@@ -8,7 +8,7 @@ import type { Page } from './page';
 import { panel, tableToggle } from './panel';
 import { stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
-import { fileName } from './words';
+import { fileName, firstComes } from './words';
 
 const titles: Record<ReconstructionFile['columns'][number], string> = {
   original: 'original',
@@ -104,7 +104,7 @@ export function createReconstructions(page: Page) {
       const asTable = page.choices.tables.includes('reconstruction');
       if (reconstructions.length === 0) {
         const body = html`<p class="empty">
-          The first reconstructions come with the first logged step that is due (reconstructEvery).
+          ${firstComes(page.run, 'The first reconstructions', 'reconstructEvery')}
         </p>`;
         return panel({ id: 'reconstruction', title: 'Reconstructions', body });
       }
