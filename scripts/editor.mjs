@@ -109,8 +109,14 @@ async function openInBrowser(options) {
   const executablePath = await chromiumPath();
   // Should this process be killed, the server does not stay behind.
   const server = await startCodeServer({ idleSeconds: 300, ...options });
+  /** @type {import('playwright-core').Browser | undefined} */
+  let browser;
+  const close = async () => {
+    await browser?.close();
+    await server.close();
+  };
   try {
-    const browser = await chromium.launch({
+    browser = await chromium.launch({
       executablePath,
       args: [
         ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
@@ -121,14 +127,10 @@ async function openInBrowser(options) {
       viewport: options.viewport ?? { width: 1440, height: 900 },
       deviceScaleFactor: options.scale ?? 1,
     });
-    const close = async () => {
-      await browser.close();
-      await server.close();
-    };
     await page.goto(server.url, { waitUntil: 'domcontentloaded' });
     return { page, close };
   } catch (error) {
-    await server.close();
+    await close();
     throw error;
   }
 }

@@ -15,11 +15,14 @@ const windows = process.platform === 'win32';
  * @param {import('node:child_process').SpawnSyncOptions} [options]
  */
 export function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: needsShell(command), ...options });
+  const shell = options.shell ?? needsShell(command);
+  const quote = shell ? quoted : String; // a shell gets one line
+  const result = spawnSync(quote(command), args.map(quote), { cwd: root, stdio: 'inherit', ...options, shell });
   if (result.error) throw new Error(`${command} could not be started: ${result.error.message}`);
   if (result.status !== 0) {
     const how = result.signal ? `was ended by ${result.signal}` : `failed with exit code ${result.status}`;
-    throw new Error(`${[command, ...args].join(' ')} ${how}`);
+    const output = [result.stdout, result.stderr].map((text) => text?.toString().trim()).filter(Boolean);
+    throw new Error([`${[command, ...args].join(' ')} ${how}`, ...output].join('\n'));
   }
 }
 
@@ -96,6 +99,11 @@ export function main(body) {
     console.error(`\n${error.message}`);
     process.exitCode = 1;
   });
+}
+
+/** @param {string} text */
+function quoted(text) {
+  return /\s/.test(text) ? `"${text}"` : text;
 }
 
 /** @param {string} command */
