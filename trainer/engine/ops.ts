@@ -4,7 +4,7 @@
  * runs the composition written here, which is also what the tests compare the kernel to.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { NamedTensorMap, Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import './gradients';
 import type { Tensors } from './types';
 

@@ -2,7 +2,7 @@ import type { Node, Value } from './graph';
 
 /** The nodes that the outputs need, with the few fusions that ONNX Runtime does not find itself. */
 export const simplified = (nodes: readonly Node[], outputs: readonly Value[]): Node[] =>
-  sumsIntoGemms(reachable(nodes, outputs), outputs);
+  sumsIntoGemms(withoutAliases(reachable(nodes, outputs)), outputs);
 
 /** Drops what no output needs: autodiff also records gradients that nobody asked for. */
 function reachable(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
@@ -15,6 +15,19 @@ function reachable(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
       return true;
     })
     .reverse();
+}
+
+/** A graph output that is a node's only name is written under that name, instead of copied to it. */
+function withoutAliases(nodes: readonly Node[]): Node[] {
+  const made = new Set(nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
+  const renamed = new Map<string, Value>();
+  const rest = nodes.filter(({ type, inputs: [from], outputs: [to] }) => {
+    if (type !== 'Identity' || !made.has(from!.name) || renamed.has(from!.name)) return true;
+    renamed.set(from!.name, to!);
+    return false;
+  });
+  const rename = (value: Value) => renamed.get(value.name) ?? value;
+  return rest.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
 }
 
 /** A product plus a bias or another matrix is one Gemm, without a pass of its own over memory for the sum. */

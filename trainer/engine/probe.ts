@@ -1,0 +1,97 @@
+/**
+ * Which engines work here. The GPU is tried in a child process, since a broken driver can take
+ * down the process that loads it, and a software rasteriser is told from a real one.
+ */
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { createGraph } from './graph';
+import { modelBytes } from './model';
+import type { Device, EngineName } from './types';
+
+export interface EngineReport {
+  readonly name: EngineName;
+  readonly device: Device;
+  /** Works and is worth choosing. A software adapter works but is not. */
+  readonly available: boolean;
+  /** What was found, or why it is not available. */
+  readonly detail: string;
+}
+
+/** Tries every engine; about a second. Never throws. */
+export async function probeEngines(): Promise<EngineReport[]> {
+  const [cpu, webgpu] = await Promise.all([probe('cpu'), probe('webgpu')]);
+  return [
+    { name: 'onnx', device: 'webgpu', ...webgpu },
+    { name: 'onnx', device: 'cpu', ...cpu },
+    { name: 'reference', device: 'cpu', available: true, detail: 'plain JavaScript; for tests, far too slow to train' },
+  ];
+}
+
+// Runs one model of one node, and tells which graphics drivers that loaded.
+const child = `
+const [library, device, model] = process.argv.slice(1);
+const ort = require(library);
+ort.env.logLevel = 'verbose';
+ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [device], logSeverityLevel: 0 })
+  .then((session) => session.run({ x: new ort.Tensor('float32', [1, 2], [2]) }))
+  .then(() => {
+    const fs = require('node:fs');
+    const drivers = process.platform === 'linux' ? fs.readFileSync('/proc/self/maps', 'utf8') : '';
+    console.log('tessera-probe ' + JSON.stringify(Array.from(new Set(drivers.match(/[^/\\s]+\\.so[.\\d]*$/gm)))));
+  }, (error) => { console.log('tessera-error ' + error.message.split('\\n')[0]); })
+  .then(() => process.exit());
+`;
+
+type Finding = Pick<EngineReport, 'available' | 'detail'>;
+
+function probe(device: Device): Promise<Finding> {
+  const graph = createGraph();
+  const x = graph.input('x', { shape: [2], dtype: 'float32' });
+  const model = Buffer.from(modelBytes(graph, [graph.node('Add', [x, x], x)])).toString('base64');
+  let library: string;
+  try {
+    library = createRequire(import.meta.url).resolve('onnxruntime-node');
+  } catch {
+    return Promise.resolve({ available: false, detail: 'onnxruntime-node is not installed' });
+  }
+  const options = { timeout: 5000, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['-e', child, library, device, model], options, (error, stdout, stderr) => {
+      const drivers = /^tessera-probe (.*)$/m.exec(stdout)?.[1];
+      if (drivers !== undefined) {
+        resolve(
+          device === 'cpu'
+            ? { available: true, detail: 'works' }
+            : judge(JSON.parse(drivers) as string[], stdout + stderr),
+        );
+      } else {
+        const said = /^tessera-error (.*)$/m.exec(stdout)?.[1];
+        resolve({ available: false, detail: reason(said ?? error?.message ?? 'no answer') });
+      }
+    });
+  });
+}
+
+/** Software adapters compute on the CPU, many times slower than the cpu engine. */
+function judge(libraries: readonly string[], log: string): Finding {
+  // ONNX Runtime's own inventory of the machine; type 1 is a GPU.
+  const found = /OrtHardwareDevice \{vendor_id:(0x[\da-f]+)[^}]*?vendor:([^,}]*), type:1\b/i.exec(log);
+  const vulkan = libraries.filter((file) => /^libvulkan_|^libvk_|^libGLX_nvidia|^libnvidia-vulkan|^amdvlk/.test(file));
+  const hardware = vulkan.filter((file) => !/swiftshader|_lvp/.test(file));
+  if (!found || (process.platform === 'linux' && hardware.length === 0)) {
+    const by = vulkan.length ? ` (${vulkan.join(', ')})` : '';
+    return { available: false, detail: `only a software adapter${by}, slower than the cpu` };
+  }
+  return {
+    available: true,
+    detail: `${found[2]?.trim() || `vendor ${found[1]}`}${hardware[0] ? `, ${hardware[0]}` : ''}`,
+  };
+}
+
+function reason(message: string): string {
+  if (/No supported adapters/.test(message))
+    return 'no GPU with a driver that WebGPU can use (Vulkan, Metal or Direct3D 12)';
+  if (/not supported|no available backend|backend not found/i.test(message))
+    return 'this build of ONNX Runtime has no WebGPU';
+  return message.slice(0, 200);
+}
