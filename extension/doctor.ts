@@ -27,5 +27,6 @@ export async function doctor(launcher: Launcher, subscriptions: vscode.Disposabl
     subscriptions.push(changed, vscode.workspace.registerTextDocumentContentProvider(scheme, provider));
   }
   changed.fire(page);
+  await vscode.workspace.openTextDocument(page);
   await vscode.commands.executeCommand('markdown.showPreview', page);
 }

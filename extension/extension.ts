@@ -4,7 +4,7 @@ import { registerCommands } from './commands';
 import { createDashboards, type Dashboards } from './dashboard';
 import { discover } from './discovery';
 import { createLauncher } from './launch';
-import { createRunStore, type RunStore } from './run-store';
+import { createRunStore, type RunStore, type TrackedRun } from './run-store';
 import { registerNotices } from './notices';
 import { registerStatusBar } from './status-bar';
 import { registerTree } from './tree';
@@ -62,10 +62,21 @@ function openLiveRuns(store: RunStore, dashboards: Dashboards): vscode.Disposabl
   return store.onDidChange((change) => {
     if (change.kind !== 'run' || !change.tracked.alive || seen.has(change.tracked.directory)) return;
     seen.add(change.tracked.directory);
-    if (vscode.workspace.getConfiguration('tessera').get('openDashboardForLiveRuns')) {
-      dashboards.open(change.tracked.directory, { preserveFocus: true });
-    }
+    const asked = vscode.workspace.getConfiguration('tessera').get<boolean>('openDashboardForLiveRuns', false);
+    if (asked) void openLiveRun(store, dashboards, change.tracked);
   });
+}
+
+/** In an empty window the config comes first, with the dashboard beside it. */
+async function openLiveRun(
+  store: RunStore,
+  dashboards: Dashboards,
+  { directory, configFile }: TrackedRun,
+): Promise<void> {
+  if (vscode.window.visibleTextEditors.length === 0 && store.experiments.has(configFile)) {
+    await vscode.window.showTextDocument(vscode.Uri.file(configFile), { preview: false });
+  }
+  dashboards.open(directory, { preserveFocus: true });
 }
 
 /** What `when` clauses in package.json ask. */

@@ -156,6 +156,8 @@ export function createRunStore(warn: (message: string) => void): RunStore {
     async request(directory, ...args) {
       const feed = await feeds.get(directory);
       if (!feed) throw new Error(`${directory} is not a run that can be read.`);
+      // A trainer that has just come may not have been met yet.
+      await feed.refresh();
       return await feed.request(...args);
     },
     async refresh() {

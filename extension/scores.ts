@@ -146,15 +146,27 @@ export function scoresTable(scores: readonly (ScoredCheckpoint & { readonly run?
       formatEvaluation(evaluation),
       withInterval(evaluation.score.top1, evaluation.score.interval),
       `${evaluation.baseline.name} ${withInterval(evaluation.baseline.top1, evaluation.baseline.interval)}`,
-      formatGain(evaluation.gain),
+      `${points(evaluation.gain.value)} (${evaluation.gain.interval.map(points).join(' to ')})`,
     ]);
-  const header = [...(several ? ['run'] : []), 'step', 'protocol', 'top-1 (95% CI)', 'baseline (95% CI)', 'gain'];
+  const header = [
+    ...(several ? ['run'] : []),
+    'step',
+    'protocol',
+    'top-1 (95% CI)',
+    'baseline (95% CI)',
+    'gain (95% CI)',
+  ];
   return table(header, rows, scores.length);
 }
 
 /** "71.4% (70.1–72.6)", under a header that says what the interval is. */
 function withInterval(top1: number, [low, high]: readonly [number, number]): string {
   return `${formatPercent(top1)} (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`;
+}
+
+/** "+3.1", of a difference of shares. */
+function points(difference: number): string {
+  return `${difference < 0 ? '−' : '+'}${Math.abs(difference * 100).toFixed(1)}`;
 }
 
 /** What a tooltip says of a run. */

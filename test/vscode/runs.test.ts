@@ -109,7 +109,9 @@ describe('runs in the editor', () => {
 
   it('are doctored', async () => {
     await vscode.commands.executeCommand('tessera.doctor');
-    const page = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'tessera-doctor');
-    assert.match(page?.getText() ?? '', /✓ \| engine onnx, cpu/);
+    await until(() => {
+      const page = vscode.workspace.textDocuments.find(({ uri }) => uri.scheme === 'tessera-doctor');
+      return page?.getText().match(/✓ \| engine onnx, cpu/) ?? undefined;
+    });
   });
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeProblems, parseExperiment, type Problem } from '../../../protocol/validate';
 
@@ -175,6 +176,29 @@ describe('values that do not go together', () => {
     const found = complaints(experiment('"pretrain": { "backbone": { "width": 9007199254740988, "heads": 9 } }'));
     expect(found[0]![1]).toMatch(/heads must divide the width/);
   });
+});
+
+it('judges any text at all, with every range inside it', () => {
+  const valid = experiment(
+    '"pretrain": { "steps": 20, "backbone": { "patchSize": 4 } }, "probe": { "labels": [0.1, 1] }',
+  );
+  const cut = fc
+    .tuple(fc.nat(valid.length), fc.nat(20), fc.string())
+    .map(([start, length, put]) => valid.slice(0, start) + put + valid.slice(start + length));
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.json(), cut), (text) => {
+      const parsed = parseExperiment(text);
+      if (parsed.ok) return;
+      expect(parsed.problems.length).toBeGreaterThan(0);
+      for (const { offset, length, message } of parsed.problems) {
+        expect(offset).toBeGreaterThanOrEqual(0);
+        expect(length).toBeGreaterThan(0);
+        expect(offset + length).toBeLessThanOrEqual(Math.max(1, text.length));
+        expect(message).not.toBe('');
+      }
+    }),
+    { numRuns: 500 },
+  );
 });
 
 it('prints as file:line:column', () => {
