@@ -2,7 +2,7 @@
 import * as ort from 'onnxruntime-node';
 import { availableParallelism } from 'node:os';
 import { checkHostTensor, checkInputs, checkState } from './check';
-import type { Value } from './graph';
+import { createGraph, type Value } from './graph';
 import { modelBytes } from './model';
 import { size, specsOf } from './shapes';
 import { inputName, stateName, trace } from './trace';
@@ -68,13 +68,14 @@ function upload(values: HostTensors): OnnxState {
     tensors,
     spares,
     async read(names = [...tensors.keys()]) {
-      const entry = async (name: string) => {
+      const entries = names.map((name) => {
         const tensor = tensors.get(name);
         if (!tensor) throw new Error(`the device state has no "${name}"`);
-        const host = await toHost(tensor, specs[name]!);
-        return [name, { ...host, data: host.data.slice() }] as const;
-      };
-      return Object.fromEntries(await Promise.all(names.map(entry)));
+        return [name, tensor] as const;
+      });
+      const downloaded = await download(entries.filter(([, tensor]) => tensor.location === 'gpu-buffer'));
+      const data = (name: string, tensor: ort.Tensor) => downloaded[name] ?? (tensor.data as TypedArray).slice();
+      return Object.fromEntries(entries.map(([name, tensor]) => [name, { ...specs[name]!, data: data(name, tensor) }]));
     },
     dispose() {
       for (const tensor of [...tensors.values(), ...spares.values()]) tensor.dispose();
@@ -82,6 +83,22 @@ function upload(values: HostTensors): OnnxState {
       spares.clear();
     },
   };
+}
+
+/** Buffers on the GPU, copied to the host by a graph that does nothing else: the binding has no other way. */
+async function download(entries: readonly (readonly [string, ort.Tensor])[]): Promise<Record<string, TypedArray>> {
+  if (entries.length === 0) return {};
+  const graph = createGraph();
+  const values = entries.map(([name, { dims, type }]) =>
+    graph.alias(graph.input(stateName(name), { shape: dims, dtype: type as TensorSpec['dtype'] }), name),
+  );
+  const session = await ort.InferenceSession.create(modelBytes(graph, values), { executionProviders: ['webgpu'] });
+  try {
+    const copies = await session.run(Object.fromEntries(entries.map(([name, tensor]) => [stateName(name), tensor])));
+    return Object.fromEntries(entries.map(([name]) => [name, (copies[name] as ort.Tensor).data as TypedArray]));
+  } finally {
+    await session.release();
+  }
 }
 
 async function compile(step: Step, spec: ProgramSpec, { device, threads }: OnnxOptions): Promise<Program> {
