@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Rank, Scalar, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { softmaxCrossEntropy, valueAndGrads } from '../engine/ops';
-import type { Engine, Step } from '../engine/types';
+import type { Engine, Step, TypedArray } from '../engine/types';
 import { constant } from '../nn/initializers';
 import { learningRate } from '../nn/schedule';
 import { random } from '../random/random';
 import { createPace } from './pace';
-import { takeRows } from './subset';
+import { take, takeRows } from './subset';
 import type { Embeddings, LabelledEmbeddings } from './types';
 
 /** One linear layer on standardised embeddings: logits = ((e - mean) / std) kernel + bias. */
@@ -75,8 +75,11 @@ export async function trainLinear(
         const rate = learningRate(cosine, epoch * perEpoch + b);
         await program.run(state, {
           x: takeRows(rows, width, chosen),
-          labels: Int32Array.from({ length: batch * rates }, (_, i) => labels[chosen[Math.floor(i / rates)]!]!),
-          lr: Float32Array.from({ length: wide }, (_, i) => learningRates[Math.floor(i / classes)]! * rate),
+          labels: repeated(take(labels, chosen), rates),
+          lr: repeated(
+            Float32Array.from(learningRates, (peak) => peak * rate),
+            classes,
+          ),
         });
         await pace();
       }
@@ -164,6 +167,13 @@ function statistics({ values, size, width }: Embeddings): Scaling {
 
 function standardised({ values, width }: Embeddings, { mean, std }: Scaling): Float32Array {
   return values.map((x, at) => (x - mean[at % width]!) / std[at % width]!);
+}
+
+/** Each value `times` times in a row. */
+function repeated<T extends TypedArray>(values: T, times: number): T {
+  const longer = new (values.constructor as new (length: number) => T)(values.length * times);
+  values.forEach((value, i) => longer.fill(value, i * times, (i + 1) * times));
+  return longer;
 }
 
 function columns(matrix: Float32Array, width: number, start: number, count: number): Float32Array {
