@@ -1,0 +1,100 @@
+/**
+ * The WebGPU provider on SwiftShader, a software Vulkan that Debian's chromium brings. Its loader
+ * paths must be set when a process starts, so this file runs itself again in one that has them.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { createEngine, probeEngines } from '../../../trainer/engine/index';
+import { gatherRows, gelu, layerNorm, scaledDotProductAttention } from '../../../trainer/engine/ops';
+import { agree, float, int } from './agree';
+
+const folder = '/usr/lib/chromium';
+const driver = `${folder}/vk_swiftshader_icd.json`;
+const inside = process.env.TESSERA_TEST_SWIFTSHADER === '1';
+
+if (!existsSync(driver)) {
+  console.warn(
+    `SKIPPED: the WebGPU engine, because SwiftShader is not installed (${driver}; Debian: apt install chromium)`,
+  );
+  it.skip(`WebGPU: no ${driver}`, () => undefined);
+} else if (!inside) {
+  it('WebGPU on SwiftShader', { timeout: 120_000 }, () => {
+    const root = fileURLToPath(new URL('../../..', import.meta.url));
+    const env = { ...process.env, TESSERA_TEST_SWIFTSHADER: '1', LD_LIBRARY_PATH: folder, VK_ICD_FILENAMES: driver };
+    const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', 'test/unit/engine/webgpu.test.ts'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, vitest, { cwd: root, env, encoding: 'utf8' });
+    expect(status, stdout + stderr).toBe(0);
+  });
+} else {
+  describe('on a WebGPU device', { timeout: 100_000 }, async () => {
+    const engine = await createEngine({ engine: 'onnx', device: 'webgpu' });
+
+    it('ops and gradients agree with the reference', () =>
+      agree(engine, [
+        { name: 'gelu', f: gelu, inputs: [float([2, 3, 4])] },
+        { name: 'softmax', f: (x) => tf.softmax(x), inputs: [float([3, 5])] },
+        { name: 'matMul', f: (a, b) => tf.matMul(a, b, false, true), inputs: [float([2, 3, 4]), float([2, 5, 4], 2)] },
+        {
+          name: 'dense',
+          f: (a, b, c) => tf.add(tf.matMul(a, b), c),
+          inputs: [float([6, 4]), float([4, 3], 2), float([3], 3)],
+        },
+        { name: 'transpose', f: (x) => tf.transpose(x, [2, 0, 1]), inputs: [float([2, 3, 4])] },
+        { name: 'where', f: (a, b) => tf.where(tf.greater(a, b), a, b), inputs: [float([3, 4]), float([3, 1], 2)] },
+        {
+          name: 'concat and split',
+          f: (a, b) => tf.split(tf.concat([a, b], 1), 2, 1)[1]!,
+          inputs: [float([2, 3]), float([2, 3], 2)],
+        },
+        { name: 'gather', f: (x, i) => tf.gather(x, i), inputs: [int([5, 2], 1, 0, 9), int([3], 2, 0, 4)] },
+        { name: 'mean', f: (x) => tf.mean(x, [0, 2]), inputs: [float([2, 3, 4])] },
+        {
+          name: 'layerNorm',
+          f: (x, s, b) => layerNorm(x, s as Tensor1D, b as Tensor1D, 1e-5),
+          inputs: [float([2, 3, 8]), float([8], 2), float([8], 3)],
+        },
+        {
+          name: 'attention',
+          f: (q, k, v) => scaledDotProductAttention(q as Tensor3D, k as Tensor3D, v as Tensor3D),
+          inputs: [float([2, 3, 4]), float([2, 3, 4], 2), float([2, 3, 4], 3)],
+        },
+        {
+          name: 'gatherRows',
+          f: (x, i, r) => gatherRows(x as Tensor2D, i as Tensor1D, r as Tensor1D),
+          inputs: [
+            float([3, 4]),
+            { shape: [2], dtype: 'int32', data: Int32Array.of(2, 0) },
+            { shape: [3], dtype: 'int32', data: Int32Array.of(1, 2, 0) },
+          ],
+        },
+      ]));
+
+    it('keeps state on the device from step to step', async () => {
+      const one = { shape: [2], dtype: 'float32' } as const;
+      const program = await engine.compile(
+        ({ a, b }, { x }) => ({ state: { a: tf.add(a!, x!), b: a! }, outputs: { b: b! } }),
+        { state: { a: one, b: one }, inputs: { x: one } },
+      );
+      const zero = { ...one, data: new Float32Array(2) };
+      const state = engine.upload({ a: zero, b: zero });
+      for (const expected of [0, 0, 1, 2]) {
+        const { b } = await program.run(state, { x: Float32Array.of(1, 2) });
+        expect(b!.data[0]).toBe(expected);
+      }
+      const { a, b } = await state.read();
+      expect([...a!.data, ...b!.data]).toEqual([4, 8, 3, 6]);
+      state.dispose();
+      program.dispose();
+    });
+
+    it('is not taken for a real GPU', async () => {
+      const webgpu = (await probeEngines()).find(({ device }) => device === 'webgpu')!;
+      expect(webgpu.available).toBe(false);
+      expect(webgpu.detail).toMatch(/only a software adapter \(libvk_swiftshader\.so/);
+    });
+  });
+}
