@@ -52,10 +52,10 @@ export function layerNorm<T extends Tensor>(x: T, scale: Tensor1D, shift: Tensor
 tf.registerGradient({
   kernelName: 'TesseraLayerNorm',
   inputsToSave: ['x', 'scale'],
-  outputsToSave: [false, true, true],
-  gradFunc: (dys, [x, scale, mean, deviation]) => {
-    const inputs = { dy: (dys as Tensor[])[0]!, x: x!, scale: scale!, mean: mean!, deviation: deviation! };
-    const [dx, dScale, dShift] = run('TesseraLayerNormGrad', inputs) as [Tensor, Tensor, Tensor];
+  outputsToSave: [false, false, true],
+  gradFunc: (dys, [x, scale, deviation], attributes) => {
+    const inputs = { dy: (dys as Tensor[])[0]!, x: x!, scale: scale!, deviation: deviation! };
+    const [dx, dScale, dShift] = run('TesseraLayerNormGrad', inputs, attributes) as [Tensor, Tensor, Tensor];
     return { x: () => dx, scale: () => dScale, shift: () => dShift };
   },
 });

@@ -39,15 +39,22 @@ interface NormGrad {
   dy: Value;
   x: Value;
   scale: Value;
-  mean: Value;
   deviation: Value;
 }
-lower<unknown, NormGrad>('TesseraLayerNormGrad', ({ dy, x, scale, mean, deviation }, graph) => {
+lower<{ eps: number }, NormGrad>('TesseraLayerNormGrad', ({ dy, x, scale, deviation }, graph, { eps }) => {
   const width = x.shape.at(-1)!;
   const rows = size(x.shape) / width;
   const flat = (value: Value, columns = width) => reshape(graph, value, [rows, columns]);
   const [dyRows, perRow] = [flat(dy), flat(deviation, 1)];
-  const normal = mul(graph, sub(graph, flat(x), flat(mean, 1)), perRow); // [R, D]
+  // Computed anew: one fused pass is cheaper than two that broadcast over short rows.
+  const plain = [
+    graph.constant(new Float32Array(width).fill(1), [width], 'float32'),
+    graph.constant(new Float32Array(width), [width], 'float32'),
+  ];
+  const normal = graph.node('LayerNormalization', [flat(x), ...plain], shaped([rows, width]), {
+    axis: -1,
+    epsilon: { float: eps },
+  }); // [R, D]
   const product = mul(graph, dyRows, normal); // [R, D]
   const overRows = (value: Value) =>
     graph.node('ReduceSum', [value, graph.ints([0])], shaped([width]), { keepdims: 0 });
