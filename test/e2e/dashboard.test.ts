@@ -44,6 +44,11 @@ async function openRunning(options?: OpenOptions, events: readonly RunEvent[] = 
   return dashboard;
 }
 
+/** What the page comes to within a time that a busy machine keeps as well. */
+function soon<T>(read: () => T | Promise<T>) {
+  return expect.poll(read, { timeout: 20_000 });
+}
+
 /** Whether anything was painted on a canvas. */
 const isPainted = (canvas: HTMLCanvasElement) =>
   canvas
@@ -54,7 +59,7 @@ const isPainted = (canvas: HTMLCanvasElement) =>
 describe('streaming', () => {
   it('asks for the run, paints a snapshot, and follows the rows after it', async () => {
     const { page, post, sent, snapshot } = await open();
-    await expect.poll(() => sent('ready')).toHaveLength(1);
+    await soon(() => sent('ready')).toHaveLength(1);
     expect(await page.getByRole('status').textContent()).toContain('Reading the run');
 
     await snapshot(running, 'running');
@@ -74,7 +79,7 @@ describe('streaming', () => {
       events: journal([metricRow(2700, 4000)], running.length + 7),
       liveStatus: 'running',
     });
-    await expect.poll(() => sent('ready')).toHaveLength(2);
+    await soon(() => sent('ready')).toHaveLength(2);
     await page.getByText('2,700 / 4,000 steps').waitFor();
   });
 
@@ -85,7 +90,7 @@ describe('streaming', () => {
     await page.getByText('1,000,000 / 1,000,000 steps').waitFor();
     expect(await page.locator('canvas[data-metric="train/loss"]').evaluate(isPainted)).toBe(true);
     await page.getByLabel('Step of everything on the page').press('Home');
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 10');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 10');
   });
 });
 
@@ -95,21 +100,21 @@ describe('the step cursor', () => {
     const cursor = page.getByLabel('Step of everything on the page');
     const reconstruction = page.locator('#reconstruction .steps output');
     const map = page.locator('#embedding .steps output');
-    await expect.poll(() => reconstruction.textContent()).toBe('step 2,600, nearest logged to 2,640');
-    await expect.poll(() => map.textContent()).toBe('step 2,000, nearest logged to 2,640');
+    await soon(() => reconstruction.textContent()).toBe('step 2,600, nearest logged to 2,640');
+    await soon(() => map.textContent()).toBe('step 2,000, nearest logged to 2,640');
 
     await cursor.press('ArrowLeft');
-    await expect.poll(() => reconstruction.textContent()).toBe('step 2,600');
+    await soon(() => reconstruction.textContent()).toBe('step 2,600');
     await cursor.press('ArrowLeft');
-    await expect.poll(() => reconstruction.textContent()).toBe('step 2,400');
+    await soon(() => reconstruction.textContent()).toBe('step 2,400');
     await cursor.press('Shift+ArrowLeft');
-    await expect.poll(() => reconstruction.textContent()).toBe('step 2,400, nearest logged to 2,390');
+    await soon(() => reconstruction.textContent()).toBe('step 2,400, nearest logged to 2,390');
     expect(await page.locator('.curve.main output').textContent()).toContain('@ 2,390');
 
     await cursor.press('Home');
-    await expect.poll(() => map.textContent()).toBe('step 1,000, nearest logged to 10');
+    await soon(() => map.textContent()).toBe('step 1,000, nearest logged to 10');
     await cursor.press('End');
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,640');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 2,640');
     expect(await page.getByRole('button', { name: 'Live' }).getAttribute('aria-pressed')).toBe('true');
   });
 
@@ -118,12 +123,12 @@ describe('the step cursor', () => {
     const canvas = page.locator('canvas[data-metric="train/lr"]');
     const box = (await canvas.boundingBox())!;
     await canvas.click({ position: { x: box.width / 2, y: box.height / 2 } });
-    await expect.poll(() => page.locator('.cursor output').textContent()).toMatch(/^step 1,[12]\d0$/);
+    await soon(() => page.locator('.cursor output').textContent()).toMatch(/^step 1,[12]\d0$/);
 
     await page.getByLabel('Step of the reconstructions').press('Home');
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 200');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 200');
     await page.locator('#reconstruction').getByLabel('Next logged step').click();
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 400');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 400');
   });
 
   it('stays where it is while new steps arrive, unless it is live', async () => {
@@ -133,7 +138,7 @@ describe('the step cursor', () => {
     await page.getByText('2,650 / 4,000 steps').waitFor();
     expect(await page.locator('.cursor output').textContent()).toBe('step 2,600');
     await page.getByRole('button', { name: 'Live' }).click();
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,650');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 2,650');
   });
 
   it('plays the pictures to the last one', async () => {
@@ -141,9 +146,9 @@ describe('the step cursor', () => {
     const cursor = page.getByLabel('Step of everything on the page');
     await cursor.press('ArrowLeft');
     await cursor.press('ArrowLeft');
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,400');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 2,400');
     await page.getByRole('button', { name: 'Play' }).click();
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 2,600');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 2,600');
     await page.getByRole('button', { name: 'Play' }).waitFor();
   });
 });
@@ -173,7 +178,7 @@ describe('curves', () => {
     const pager = page.locator('#curves .pager');
     expect(await pager.textContent()).toContain('rows 251–264 of 264');
     await pager.getByRole('button', { name: 'First' }).click();
-    await expect.poll(() => pager.textContent()).toContain('rows 1–25 of 264');
+    await soon(() => pager.textContent()).toContain('rows 1–25 of 264');
     const first = running.find((event) => event.type === 'metrics')!;
     const cells = await page.locator('#curves tbody tr').first().getByRole('cell').allTextContents();
     expect(Number(cells[0])).toBeCloseTo(first.type === 'metrics' ? first.values['train/loss']! : NaN, 2);
@@ -188,13 +193,13 @@ describe('curves', () => {
     await page.mouse.down();
     await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 5 });
     await page.mouse.up();
-    await expect.poll(() => note.textContent()).toMatch(/steps \d.*–.* of 2,640/);
+    await soon(() => note.textContent()).toMatch(/steps \d.*–.* of 2,640/);
     const dragged = await note.textContent();
 
     await canvas.press('+');
-    await expect.poll(() => note.textContent()).not.toBe(dragged);
+    await soon(() => note.textContent()).not.toBe(dragged);
     await page.locator('#curves').getByRole('button', { name: 'reset' }).click();
-    await expect.poll(() => note.textContent()).not.toContain('of 2,640');
+    await soon(() => note.textContent()).not.toContain('of 2,640');
   });
 
   it('switch one axis to a logarithm and back', async () => {
@@ -205,10 +210,10 @@ describe('curves', () => {
     const linear = await picture();
     const log = page.locator('.curve.main').getByRole('button', { name: 'log' });
     await log.click();
-    await expect.poll(() => log.getAttribute('aria-pressed')).toBe('true');
-    await expect.poll(picture).not.toBe(linear);
+    await soon(() => log.getAttribute('aria-pressed')).toBe('true');
+    await soon(picture).not.toBe(linear);
     await log.click();
-    await expect.poll(picture).toBe(linear);
+    await soon(picture).toBe(linear);
   });
 
   it('are saved as CSV with every row in full, and as PNG', async () => {
@@ -224,7 +229,7 @@ describe('curves', () => {
     expect(lines[1]).toContain(first.type === 'metrics' ? String(first.values['train/loss']) : '');
 
     await page.locator('#curves').getByRole('button', { name: 'PNG' }).click();
-    await expect.poll(async () => (await sent('save')).length).toBe(2);
+    await soon(async () => (await sent('save')).length).toBe(2);
     const signature = await page.evaluate(() => {
       const message = window.sent.findLast(({ type }) => type === 'save') as { data: Uint8Array };
       return [...message.data.subarray(1, 4)];
@@ -236,7 +241,7 @@ describe('curves', () => {
 describe('reconstructions', () => {
   it('show four pictures of each image and say how honest they are', async () => {
     const { page, sent } = await openRunning();
-    await expect.poll(() => page.locator('.tiles canvas[data-painted]').count()).toBe(24);
+    await soon(() => page.locator('.tiles canvas[data-painted]').count()).toBe(24);
     expect(await page.locator('.tiles canvas').first().evaluate(isPainted)).toBe(true);
     const note = await page.locator('#reconstruction .note').textContent();
     expect(note).toContain('75% of the patches are hidden');
@@ -248,7 +253,7 @@ describe('reconstructions', () => {
     const cells = page.locator('#reconstruction tbody tr').first();
     expect(await cells.textContent()).toContain(image!.loss.toPrecision(3));
     await page.locator('#reconstruction').getByRole('button', { name: 'PNG' }).click();
-    await expect.poll(async () => (await sent('save')).length).toBe(1);
+    await soon(async () => (await sent('save')).length).toBe(1);
   });
 
   it('say what is wrong with a file that cannot be read or drawn', async () => {
@@ -274,14 +279,14 @@ describe('the embedding map', () => {
     const card = page.locator('.card');
     const first = await card.getAttribute('data-point');
     await canvas.press('ArrowRight');
-    await expect.poll(() => card.getAttribute('data-point')).not.toBe(first);
+    await soon(() => card.getAttribute('data-point')).not.toBe(first);
     const index = Number(await card.getAttribute('data-point'));
     const { classes, labels, clusters } = embeddingFile(2000);
     const spoken = await page.locator('.map [role=status]').textContent();
     expect(spoken).toContain(`${classes![labels![index]!]}, cluster ${clusters[index]! + 1}`);
-    await expect.poll(() => card.locator('canvas').evaluate(isPainted)).toBe(true);
+    await soon(() => card.locator('canvas').evaluate(isPainted)).toBe(true);
     await canvas.press('Escape');
-    await expect.poll(() => card.count()).toBe(0);
+    await soon(() => card.count()).toBe(0);
   });
 
   it('shows a point under the pointer, and groups by label or cluster', async () => {
@@ -295,13 +300,13 @@ describe('the embedding map', () => {
     const size = await canvas.evaluate(({ clientWidth, clientHeight }) => ({ clientWidth, clientHeight }));
     const whole = { zoom: 1, x: 0, y: 0 };
     await canvas.hover({ position: toScreen(size, whole, extent(points), points[2 * index]!, points[2 * index + 1]!) });
-    await expect.poll(() => page.locator('.card').getAttribute('data-point')).toBe(String(index));
+    await soon(() => page.locator('.card').getAttribute('data-point')).toBe(String(index));
 
     await page.getByRole('button', { name: 'triangle' }).waitFor();
     await page.getByLabel('Colour by').selectOption('cluster');
     const third = page.getByRole('button', { name: 'cluster 3' });
     await third.click();
-    await expect.poll(() => third.getAttribute('aria-pressed')).toBe('true');
+    await soon(() => third.getAttribute('aria-pressed')).toBe('true');
   });
 
   it('says how it was made, and has the same points as a table', async () => {
@@ -395,7 +400,7 @@ describe('states', () => {
     expect(await page.getByRole('toolbar').getByRole('button', { name: 'Stop' }).isDisabled()).toBe(true);
     expect(await page.locator('#curves canvas').count()).toBeGreaterThan(0);
     await snapshot(running, 'running');
-    await expect.poll(() => page.getByRole('alert').count()).toBe(0);
+    await soon(() => page.getByRole('alert').count()).toBe(0);
   });
 
   it('name the fallback and list the notices', async () => {
@@ -421,7 +426,7 @@ describe('the look', () => {
     await page.locator('#embedding').getByLabel('As table').click();
     await page.reload();
     await snapshot(running, 'running');
-    await expect.poll(() => page.locator('.cursor output').textContent()).toBe('step 200');
+    await soon(() => page.locator('.cursor output').textContent()).toBe('step 200');
     expect(await page.locator('#embedding').getByLabel('As table').getAttribute('aria-pressed')).toBe('true');
   });
 
@@ -432,7 +437,7 @@ describe('the look', () => {
     const picture = () => canvas.evaluate((node: HTMLCanvasElement) => node.toDataURL());
     const before = await picture();
     await setTheme(theme);
-    await expect.poll(picture).not.toBe(before);
+    await soon(picture).not.toBe(before);
     const background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const [r, g, b] = /\d+, \d+, \d+/.exec(background)![0].split(', ').map(Number);
     const hex = `#${[r, g, b].map((c) => c!.toString(16).padStart(2, '0')).join('')}`;
