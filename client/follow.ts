@@ -28,7 +28,7 @@ export interface Feed {
   readonly directory: string;
   /** The newest state; the same object until something happens. */
   current(): FeedUpdate;
-  /** Asks the live trainer. Throws when there is none. */
+  /** Asks the live trainer, waiting for the connection if it is being made. Throws when there is none. */
   request<Name extends keyof ControlRequests>(
     name: Name,
     params: ControlRequests[Name]['params'],
@@ -48,8 +48,8 @@ export interface FollowOptions {
 const RETRY_MS = 500;
 
 /**
- * Resolves when the journal has been replayed and, if a trainer is alive, its events flow; `onUpdate`
- * is called from then on. Throws `RunFileError` when the directory is not a readable run.
+ * Resolves when the journal has been replayed, which is the first `onUpdate`; if a trainer is alive its events
+ * follow. Throws `RunFileError` when the directory is not a readable run.
  */
 export async function followRun(
   directory: string,
@@ -131,7 +131,6 @@ export async function followRun(
       } catch {
         // Alive, yet silent: it is about to listen, about to end, or stopped. Look again.
         retryTimer = setTimeout(() => void inTurn(attach), RETRY_MS);
-        retryTimer.unref();
       }
     } else {
       await readManifest(directory);
@@ -159,19 +158,23 @@ export async function followRun(
   } catch {
     // Not every file system can be watched; `refresh` remains.
   }
-  await attach();
+  // What is in the journal is shown at once; a trainer in a long step may take a while to say hello.
+  alive = (await liveOwner(directory)) !== undefined;
+  await readTail();
   shown = { run, events: fresh, liveStatus: liveStatus(run, alive), alive };
   fresh = [];
   ready = true;
   onUpdate(shown);
+  void inTurn(attach);
 
   return {
     directory,
     current: () => shown,
-    request: (name, params) =>
-      connection
-        ? connection.request(name, params)
-        : Promise.reject(new Error(`No trainer is at work on ${run.manifest.runId}.`)),
+    request: async (name, params) => {
+      await queue;
+      if (!connection) throw new Error(`No trainer is at work on ${run.manifest.runId}.`);
+      return await connection.request(name, params);
+    },
     refresh: () => inTurn(connection ? readTail : attach),
     dispose,
   };

@@ -1,8 +1,7 @@
 /** What this machine has, what it has not, and why. */
 import { availableParallelism, totalmem } from 'node:os';
 import { formatBytes } from '../../protocol/format';
-import type { Device, EngineName } from '../engine/types';
-import { workingEngine } from '../jobs/engine-choice';
+import { probeEngines } from '../engine/index';
 import { packageVersion, versions } from '../jobs/versions';
 
 export interface Finding {
@@ -16,11 +15,7 @@ export interface Finding {
 export async function examine(): Promise<Finding[]> {
   const { tessera, node, platform } = versions();
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const engines = [
-    await engineFinding('onnx', 'cpu'),
-    await engineFinding('onnx', 'webgpu'),
-    await engineFinding('reference', 'cpu'),
-  ];
+  const engines = await probeEngines();
   return [
     { name: 'tessera', ok: true, detail: tessera! },
     { name: 'node', ok: major > 20 || (major === 20 && minor >= 9), detail: `${node}, needs 20.9 or newer` },
@@ -30,21 +25,14 @@ export async function examine(): Promise<Finding[]> {
       detail: `${platform}, ${availableParallelism()} cores, ${formatBytes(totalmem())} memory`,
     },
     await sharpFinding(),
-    ...engines,
+    ...engines.map(({ name, device, available, detail }) => ({
+      name: `engine ${name}, ${device}`,
+      ok: available,
+      detail,
+      optional: device !== 'cpu',
+    })),
     tensorflowFinding(),
   ];
-}
-
-async function engineFinding(engine: EngineName, device: Device): Promise<Finding> {
-  const name = `engine ${engine}, ${device}`;
-  const optional = device !== 'cpu';
-  try {
-    const working = await workingEngine(engine, device);
-    working.dispose();
-    return { name, ok: true, optional, detail: working.description };
-  } catch (error) {
-    return { name, ok: false, optional, detail: (error as Error).message };
-  }
 }
 
 async function sharpFinding(): Promise<Finding> {

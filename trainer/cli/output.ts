@@ -117,7 +117,7 @@ function eventLine(event: RunEvent, { job }: Run): string | undefined {
   switch (event.type) {
     case 'launched': {
       const from = event.fromStep > 0 ? `, from step ${formatStep(event.fromStep)}` : '';
-      return `${event.engine}${from}${event.fallback ? `\n${event.fallback}` : ''}`;
+      return `${event.engine}${from}${event.fallback ? `\nwarning: ${event.fallback}` : ''}`;
     }
     case 'status':
       // An evaluation ends by stating the run's old status again.

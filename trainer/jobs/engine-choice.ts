@@ -1,30 +1,45 @@
 /** Which engine a run gets. */
 import { add } from '@tensorflow/tfjs-core';
 import type { ExperimentConfig } from '../../protocol/config';
-import { createEngine } from '../engine/index';
+import { createEngine, probeEngines } from '../engine/index';
 import type { Device, Engine, EngineName } from '../engine/types';
 
+export interface ChosenEngine {
+  readonly engine: Engine;
+  /** Set when `auto` found a GPU that then would not work. */
+  readonly fallback?: string;
+}
+
 /**
- * The engine that the config asks for; `auto` is the compiled engine on the CPU. Throws, naming the field and
- * the fix, when a device was asked for that does not work here.
+ * The engine that the config asks for; `auto` takes a real GPU when one works, and the CPU otherwise. Throws, naming
+ * the field and the fix, when a device was asked for by name that does not work here.
  */
-export async function chooseEngine({ engine, device }: ExperimentConfig): Promise<Engine> {
+export async function chooseEngine({ engine, device }: ExperimentConfig): Promise<ChosenEngine> {
   const name = engine === 'auto' ? 'onnx' : engine;
-  if (device !== 'webgpu') return await createEngine({ engine: name, device: 'cpu' });
+  if (device === 'webgpu') {
+    return {
+      engine: await workingEngine(name, device).catch((error: Error) => {
+        const message = `"device" is "webgpu", which does not work here: ${error.message} Say "cpu" or "auto".`;
+        throw new Error(message, { cause: error });
+      }),
+    };
+  }
+  const cpu = () => createEngine({ engine: name, device: 'cpu' });
+  if (device === 'cpu' || name === 'reference') return { engine: await cpu() };
+  const gpu = (await probeEngines()).find((found) => found.device === 'webgpu' && found.available);
+  if (!gpu) return { engine: await cpu() };
   try {
-    return await workingEngine(name, device);
+    return { engine: await workingEngine(name, 'webgpu') };
   } catch (error) {
-    throw new Error(
-      `"device" is "webgpu", which does not work here: ${(error as Error).message} Say "cpu" or "auto".`,
-      {
-        cause: error,
-      },
-    );
+    return {
+      engine: await cpu(),
+      fallback: `There is a GPU (${gpu.detail}), but it does not work: ${(error as Error).message}`,
+    };
   }
 }
 
 /** An engine that has compiled and run a step. Throws with the reason when it cannot. */
-export async function workingEngine(name: EngineName, device: Device): Promise<Engine> {
+async function workingEngine(name: EngineName, device: Device): Promise<Engine> {
   try {
     const engine = await createEngine({ engine: name, device });
     const program = await engine.compile((_, { x }) => ({ outputs: { sum: add(x!, x!) } }), {

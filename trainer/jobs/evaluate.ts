@@ -112,9 +112,9 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
 export async function evaluate(session: Session, { step, kind }: EvaluateParams): Promise<RunStatus> {
   const { config, directory, emit, run } = session;
   const { status, step: fromStep, totalSteps } = run();
-  const engine = await chooseEngine(config);
+  const { engine, fallback } = await chooseEngine(config);
   const { description } = engine;
-  emit({ type: 'launched', job: 'evaluate', pid: process.pid, fromStep, totalSteps, engine: description });
+  emit({ type: 'launched', job: 'evaluate', pid: process.pid, fromStep, totalSteps, engine: description, fallback });
   try {
     const steps = await checkpointSteps(directory);
     const asked = step ?? steps.at(-1);

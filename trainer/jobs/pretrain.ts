@@ -30,8 +30,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 
   emit({ type: 'status', status: 'running', reason: 'Opening the images' });
   checkMemory(config);
-  const data = await openRunData(session);
-  const engine = await chooseEngine(config);
+  const [data, { engine, fallback }] = await Promise.all([openRunData(session), chooseEngine(config)]);
   const method = createMethod(settings, config.data.imageSize);
   const total = totalSteps(settings, data.train.size, 'pretrain');
 
@@ -81,6 +80,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     fromStep: from,
     totalSteps: total,
     engine: description,
+    fallback,
   });
   for (const { step, reason } of damaged) {
     emit({ type: 'notice', level: 'warning', message: `The checkpoint of step ${step} cannot be used: ${reason}` });
