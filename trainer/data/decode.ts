@@ -1,6 +1,5 @@
 /** One image, whatever its file looks like, as 8-bit sRGB pixels. */
-import { closeSync, openSync, readSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import type { SharpOptions } from 'sharp';
 import { DataError, reasonOf } from './errors';
 import type { Origin } from './item';
@@ -36,9 +35,18 @@ export async function decode(origin: Origin, side: number): Promise<Picture> {
   }
 }
 
-async function decodeFile(path: string | Uint8Array, side: number): Promise<Picture> {
+/** libvips, loaded when the first file is decoded. Our threads work on images side by side: none needs its own. */
+async function vips() {
   const { default: sharp } = await import('sharp');
-  const bytes = await contents(path);
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return sharp;
+}
+let loaded: ReturnType<typeof vips> | undefined;
+
+async function decodeFile(path: string | Uint8Array, side: number): Promise<Picture> {
+  const sharp = await (loaded ??= vips());
+  const bytes = contents(path);
   if (!signatures.some((signature) => signature.test(bytes.toString('latin1', 0, 12)))) {
     throw new DataError('not a JPEG, PNG, WebP, GIF or TIFF image');
   }
@@ -69,20 +77,19 @@ async function decodeFile(path: string | Uint8Array, side: number): Promise<Pict
   }
 }
 
-async function contents(path: string | Uint8Array): Promise<Buffer> {
+/** Read at one go: this thread has nothing else to do, and for small files waiting costs more than reading. */
+function contents(path: string | Uint8Array): Buffer {
+  const name = typeof path === 'string' ? path : Buffer.from(path);
+  let bytes: Buffer;
   try {
-    const file = await open(typeof path === 'string' ? path : Buffer.from(path), 'r');
-    try {
-      const { size } = await file.stat();
-      if (size === 0) throw new DataError('the file is empty');
-      if (size > maxFileBytes) throw new DataError(`the file is over ${maxFileBytes / 1024 / 1024} MB`);
-      return await file.readFile();
-    } finally {
-      await file.close();
-    }
+    const { size } = statSync(name);
+    if (size > maxFileBytes) throw new DataError(`the file is over ${maxFileBytes / 1024 / 1024} MB`);
+    bytes = readFileSync(name);
   } catch (error) {
     throw error instanceof DataError ? error : new DataError(reasonOf(error));
   }
+  if (bytes.length === 0) throw new DataError('the file is empty');
+  return bytes;
 }
 
 /** Grey images come out of libvips with one channel. */
