@@ -99,7 +99,9 @@ export const gatherRows = (x: Tensor2D, indices: Tensor1D, inverse: Tensor1D): T
 /** Cross entropy of each row. logits [B, C], labels [B] (int32) -> [B], in nats. */
 export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1D {
   const classes = logits.shape[1];
-  return tf.neg(tf.sum(tf.mul(tf.oneHot(labels, classes, 1, 0, 'float32'), tf.logSoftmax(logits)), -1));
+  // By comparison: tfjs's oneHot refuses a single class.
+  const hit = tf.equal(tf.expandDims(labels, 1), tf.range(0, classes, 1, 'int32')); // [B, C]
+  return tf.neg(tf.sum(tf.mul(tf.cast(hit, 'float32'), tf.logSoftmax(logits)), -1));
 }
 
 /** A scalar function of named tensors and its gradients by the same names; zero where it does not depend on one. */
