@@ -172,15 +172,15 @@ function points(difference: number): string {
 /** What a tooltip says of a run. */
 export function runTable({ run, liveStatus }: TrackedRun): string {
   const rows: string[][] = [
-    ['status', run.reason ? `${liveStatus}: ${run.reason}` : liveStatus],
-    ['step', `${formatStep(run.step)} of ${formatStep(run.totalSteps)}`],
+    ['Status', run.reason ? `${liveStatus}: ${run.reason}` : liveStatus],
+    ['Step', `${formatStep(run.step)} of ${formatStep(run.totalSteps)}`],
   ];
   for (const key of ['train/loss', 'train/lr', 'eval/knn_top1', 'perf/images_per_second', 'perf/memory_mb']) {
     const value = latest(run, key);
-    if (value !== undefined) rows.push([metricName(key).title.toLowerCase(), formatMetric(key, value)]);
+    if (value !== undefined) rows.push([metricName(key).title, formatMetric(key, value)]);
   }
-  if (run.engine) rows.push(['engine', run.fallback ? `${run.engine} (${run.fallback})` : run.engine]);
-  if (run.startedAt !== undefined) rows.push(['time', formatDuration((run.updatedAt - run.startedAt) / 1000)]);
+  if (run.engine) rows.push(['Engine', run.fallback ? `${run.engine} (${run.fallback})` : run.engine]);
+  if (run.startedAt !== undefined) rows.push(['Time', formatDuration((run.updatedAt - run.startedAt) / 1000)]);
   return table([run.manifest.runId, ''], rows, rows.length);
 }
 

@@ -98,7 +98,7 @@ describe('a run', () => {
   it('has a table as its tooltip', () => {
     const run = tracked([launched, row(4000, 0.0421), checkpoint(4000), finished, evaluation(4000, 0.714)]);
     const text = tooltip(storeWith([run]), { kind: 'run', directory: run.directory });
-    expect(text).toMatch(/\| loss \| 0\.0421 \|/);
+    expect(text).toMatch(/\| Loss \| 0\.0421 \|/);
     expect(text).toMatch(/71\.4%/);
   });
 
