@@ -15,8 +15,7 @@ import { init } from './cli/init';
 import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
 import { createOutput, table } from './cli/output';
 import { details, detailsText, listText, summarize } from './cli/show';
-import { readConfigFile } from './jobs/config-file';
-import { ConfigError } from './jobs/config-file';
+import { ConfigError, readConfigFile } from './jobs/config-file';
 import { ownVersion } from './jobs/versions';
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -171,6 +170,11 @@ program
   .option('--json <file>', 'also write the scores to a file')
   .addOption(new Option('--seeds <n>', 'how many seeds').argParser(whole).default(1))
   .action(async ({ json, seeds }: { json?: string; seeds: number }) => await demo(seeds, json));
+
+// Whoever read the output, `head` for one, has enough of it. What trains goes on training.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed),
+);
 
 try {
   await program.parseAsync();
