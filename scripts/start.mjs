@@ -71,7 +71,9 @@ async function serveInBrowser(options) {
   await rm(options.profile, { recursive: true, force: true });
   const server = await startCodeServer(options);
   process.once('exit', () => {
-    console.log('\nThe editor is closed. The run goes on; in examples/, `npx tessera list` shows it and `npx tessera stop` ends it.');
+    console.log(
+      '\nThe editor is closed. The run goes on; in examples/, `npx tessera list` shows it and `npx tessera stop` ends it.',
+    );
   });
   const { host } = new URL(server.url);
   const open = new URL(server.url);
