@@ -1,5 +1,6 @@
 /** Reading small JSON files that others may have made. */
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import type * as z from 'zod';
 
 /** A file of a run directory that cannot be used; the message names the file and what is wrong with it. */
@@ -39,13 +40,23 @@ export async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T
 }
 
 async function readBounded(file: string): Promise<string> {
-  const handle = await open(file, 'r');
+  const handle = await openRegular(file);
   try {
     const stat = await handle.stat();
-    if (!stat.isFile()) throw new RunFileError(file, 'is not a file');
     if (stat.size > MAX_BYTES) throw new RunFileError(file, `is larger than ${MAX_BYTES} bytes`);
     return await handle.readFile('utf8');
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Opens a file for reading. Throws when it is a folder, a device, which may have no end, or a pipe, at which opening
+ * alone would wait for ever: a run directory that others packed may link to any of them.
+ */
+export async function openRegular(file: string): Promise<FileHandle> {
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw new RunFileError(file, 'is not a file');
 }

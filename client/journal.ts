@@ -1,8 +1,7 @@
 /** Reading `events.jsonl`: whole lines only, from any place on, tolerant of a torn or foreign line. */
-import { open } from 'node:fs/promises';
 import type { RunEvent } from '../protocol/events';
 import { applyEvent, emptyRun, type Run } from '../protocol/run';
-import { RunFileError } from './files';
+import { openRegular, RunFileError } from './files';
 import { readManifest } from './manifest';
 import { journalPath } from './paths';
 import { eventSchema } from './schema';
@@ -16,6 +15,8 @@ export interface Journal {
 }
 
 const CHUNK = 1 << 20;
+/** No event is near as long; without a limit one line could take all memory. */
+const MAX_LINE = 16 << 20;
 const NEWLINE = 0x0a;
 
 /**
@@ -26,9 +27,9 @@ export async function readJournal(directory: string, from = 0): Promise<Journal>
   const file = journalPath(directory);
   const events: RunEvent[] = [];
   const problems: string[] = [];
-  const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
+  const handle = await openRegular(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw new RunFileError(file, error.message);
+    throw error instanceof RunFileError ? error : new RunFileError(file, error.message);
   });
   if (!handle) return { events, offset: from, problems };
 
@@ -38,6 +39,8 @@ export async function readJournal(directory: string, from = 0): Promise<Journal>
     if ((await handle.stat()).size < from) return await readJournal(directory, 0);
     const buffer = Buffer.alloc(CHUNK);
     let pending = Buffer.alloc(0);
+    // Of a line that is too long, the bytes that were let go.
+    let dropped = 0;
     for (let position = from; ;) {
       const { bytesRead } = await handle.read(buffer, 0, CHUNK, position);
       if (bytesRead === 0) break;
@@ -46,13 +49,19 @@ export async function readJournal(directory: string, from = 0): Promise<Journal>
       const end = pending.lastIndexOf(NEWLINE) + 1;
       for (let start = 0; start < end;) {
         const next = pending.indexOf(NEWLINE, start) + 1;
-        const event = parseEvent(pending.toString('utf8', start, next - 1));
+        const event =
+          dropped > 0 ? `longer than ${MAX_LINE} bytes` : parseEvent(pending.toString('utf8', start, next - 1));
         if (typeof event !== 'string') events.push(event);
         else problems.push(`${file}, byte ${offset}: ${event}`);
-        offset += next - start;
+        offset += dropped + next - start;
+        dropped = 0;
         start = next;
       }
       pending = pending.subarray(end);
+      if (dropped + pending.length > MAX_LINE) {
+        dropped += pending.length;
+        pending = Buffer.alloc(0);
+      }
     }
   } catch (error) {
     throw error instanceof RunFileError ? error : new RunFileError(file, (error as Error).message);

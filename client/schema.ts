@@ -7,25 +7,37 @@ import type { EventBody, RunEvent, RunManifest } from '../protocol/events';
 import type { Owner } from '../protocol/control';
 
 const count = z.int().min(0);
+/** In milliseconds, up to the last that a `Date` can be. */
+const time = z.number().min(0).max(8.64e15);
 const accuracy = z.number().min(0).max(1);
 const interval = z.tuple([z.number(), z.number()]);
 const score = { top1: accuracy, interval };
 const kind = z.enum(['knn', 'probe', 'finetune']);
-/** A path that stays inside the run directory. */
+/** A path that stays inside the folder that it is relative to. */
 const inside = z
   .string()
   .min(1)
   .refine((path) => !/^([/\\]|[a-z]:)/i.test(path) && !path.split(/[/\\]/).includes('..'), {
-    error: 'a path that leaves the run directory',
+    error: 'a path that leads out of its folder',
   });
+
+/** No config nests as deep. Who shows or sends one that does would run out of stack. */
+const MAX_DEPTH = 32;
+function isShallow(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++) {
+    level = level.flatMap((item): unknown[] => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return level.length === 0;
+}
 
 export const manifestSchema = z.object({
   version: z.literal(1),
   runId: z.string().min(1),
   experiment: z.string().min(1),
-  configFile: z.string(),
-  config: z.unknown(),
-  createdAt: z.number(),
+  configFile: inside,
+  config: z.unknown().refine(isShallow, { error: `nested deeper than ${MAX_DEPTH}` }),
+  createdAt: time,
   versions: z.record(z.string(), z.string()),
   git: z.object({ commit: z.string(), dirty: z.boolean() }).optional(),
   parent: z.string().optional(),
@@ -53,7 +65,7 @@ const evaluation = z.object({
   seconds: z.number(),
 });
 
-const stamp = { seq: count, time: z.number() };
+const stamp = { seq: count, time };
 const event = <Name extends EventBody['type'], Shape extends z.ZodRawShape>(type: Name, shape: Shape) =>
   z.object({ type: z.literal(type), ...stamp, ...shape });
 

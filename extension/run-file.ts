@@ -1,6 +1,7 @@
 /** Opening a file that a journal names: only inside the run directory, only what it says it is. */
-import { open, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
+import { openRegular } from '../client/files';
 
 /** A map of 2,000 points takes 100 KB; this is for files that are no map at all. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -13,10 +14,9 @@ export async function readRunJson(directory: string, file: string): Promise<unkn
   if (isAbsolute(inside) || inside === '..' || inside.startsWith(`..${sep}`)) {
     throw new Error(`${file} leads out of the run directory.`);
   }
-  const handle = await open(path, 'r');
+  const handle = await openRegular(path);
   try {
     const stat = await handle.stat();
-    if (!stat.isFile()) throw new Error(`${file} is not a file.`);
     if (stat.size > MAX_BYTES) throw new Error(`${file} is larger than ${MAX_BYTES} bytes.`);
     return JSON.parse(await handle.readFile('utf8')) as unknown;
   } finally {

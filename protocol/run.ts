@@ -144,7 +144,8 @@ function change(run: Run, event: RunEvent): Partial<Run> {
 function appended(metrics: Run['metrics'], step: number, values: Readonly<Record<string, number>>): Run['metrics'] {
   const next: Record<string, MetricSeries> = { ...metrics };
   for (const [key, value] of Object.entries(values)) {
-    const series = next[key] ?? { steps: [], values: [] };
+    // A key may be called as a method of every object is.
+    const series = Object.hasOwn(next, key) ? next[key]! : { steps: [], values: [] };
     (series.steps as number[]).push(step);
     (series.values as number[]).push(value);
     next[key] = series;
