@@ -1,6 +1,6 @@
 /** One item while something trains: what, how far, and how long still. */
 import * as vscode from 'vscode';
-import { formatDuration, formatStep, secondsLeft } from '../protocol/format';
+import { formatDuration, formatProgress, formatStep, secondsLeft } from '../protocol/format';
 import type { RunStore, TrackedRun } from './run-store';
 import { runTable } from './scores';
 import { experimentName } from './tree-model';
@@ -33,6 +33,7 @@ function statusText(live: readonly TrackedRun[]): string {
   if (run.evaluating)
     return `$(loading~spin) ${name}: ${run.evaluating.kind} ${Math.round(run.evaluating.done * 100)}%`;
   if (liveStatus === 'paused') return `$(debug-pause) ${name} ${formatStep(run.step)}/${formatStep(run.totalSteps)}`;
+  if (run.totalSteps === 0) return `$(loading~spin) ${name}: ${formatProgress(run, true)}`;
   const left = secondsLeft(run);
   const eta = left === undefined ? '' : ` · ${vscode.l10n.t('{0} left', formatDuration(left))}`;
   return `$(loading~spin) ${name} ${formatStep(run.step)}/${formatStep(run.totalSteps)}${eta}`;

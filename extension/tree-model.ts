@@ -138,7 +138,7 @@ function progress({ run, liveStatus }: TrackedRun): string {
   const steps = formatStep(run.step);
   return [
     ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
-    liveStatus === 'finished' ? `${steps} steps` : `step ${steps}/${formatStep(run.totalSteps)}`,
+    liveStatus === 'finished' ? `${steps} steps` : `${steps}/${formatStep(run.totalSteps)}`,
   ].join(' · ');
 }
 

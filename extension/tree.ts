@@ -70,6 +70,8 @@ function treeItem(store: RunStore, node: Node): vscode.TreeItem {
   const item = new vscode.TreeItem(shown?.label ?? '');
   item.id = nodeId(node);
   if (!shown) return item;
+  // VS Code leaves a node folded that it first saw without children; under another id it is new to it.
+  if (node.kind === 'experiment' && !shown.expandable) item.id += ':empty';
   const [icon, colour] = shown.icon;
   item.description = shown.description;
   item.iconPath = new vscode.ThemeIcon(icon, colour === undefined ? undefined : new vscode.ThemeColor(colour));

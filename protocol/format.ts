@@ -63,6 +63,12 @@ export function formatBytes(bytes: number): string {
 
 const evaluationNames: Record<EvaluationKind, string> = { knn: 'kNN', probe: 'linear probe', finetune: 'fine-tune' };
 
+/** "CPU, 2 threads" of "onnxruntime 1.30.0, CPU, 2 threads": what of an engine's name is of interest while it runs. */
+export function formatEngine(engine: string): string {
+  const [name = '', ...device] = engine.split(', ');
+  return device.join(', ') || name;
+}
+
 /** "linear probe", "fine-tune, 10% labels" */
 export function formatEvaluation({ kind, labels }: Pick<Evaluation, 'kind' | 'labels'>): string {
   const name = evaluationNames[kind];
@@ -96,25 +102,33 @@ export function formatMetric(key: string, value: number): string {
   return unit ? `${formatNumber(value)} ${unit}` : formatNumber(value);
 }
 
+/** Rows before a pace can be told from them: the first holds the warming up of the engine. */
+const ROWS_FOR_PACE = 3;
+
 /**
  * Seconds until the last step at the pace of the newest rows, or undefined when it cannot be told:
- * nothing logged, nothing left, or a journal without throughput.
+ * too little logged, nothing left, or a journal without throughput.
  */
 export function secondsLeft(run: Run): number | undefined {
   const left = run.totalSteps - run.step;
-  const recent = run.metrics['perf/images_per_second']?.values.slice(-20).sort((a, b) => a - b);
-  const imagesPerSecond = recent?.[recent.length >> 1];
+  const recent = run.metrics['perf/images_per_second']?.values.slice(-20).sort((a, b) => a - b) ?? [];
+  const imagesPerSecond = recent.length < ROWS_FOR_PACE ? undefined : recent[recent.length >> 1];
   const batchSize = (run.manifest.config as { pretrain?: { batchSize?: number } } | null)?.pretrain?.batchSize;
   if (left <= 0 || !imagesPerSecond || !batchSize) return undefined;
   return (left * batchSize) / imagesPerSecond;
 }
 
-/** "step 1,240/4,000 · loss 0.0421 · 8 min left" for a run under way; without the forecast otherwise. */
+/**
+ * "1,240/4,000 · loss 0.0421 · 8 min left" for a run under way, or what it does before its first step;
+ * without the forecast otherwise, and "4,000 steps · loss 0.0398" when all are done.
+ */
 export function formatProgress(run: Run, live: boolean): string {
+  if (live && run.totalSteps === 0) return run.reason ?? 'starting';
   const loss = latest(run, 'train/loss');
   const left = live ? secondsLeft(run) : undefined;
+  const step = formatStep(run.step);
   return [
-    `step ${formatStep(run.step)}${run.totalSteps ? `/${formatStep(run.totalSteps)}` : ''}`,
+    run.step < run.totalSteps ? `${step}/${formatStep(run.totalSteps)}` : `${step} steps`,
     ...(loss === undefined ? [] : [`loss ${formatNumber(loss)}`]),
     ...(left === undefined ? [] : [`${formatDuration(left)} left`]),
   ].join(' · ');

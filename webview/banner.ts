@@ -104,7 +104,7 @@ export function waiting(page: Page): TemplateResult {
     </div>`;
   return html`<div class="waiting" role="status">
     <h2>Getting ready</h2>
-    <p>${latest ?? 'Reading the images, then compiling the training step into one program.'}</p>
+    <p>${run.reason ?? latest ?? 'Reading the images, then compiling the training step into one program.'}</p>
     <p class="muted">The first point of the curve follows within seconds.</p>
   </div>`;
 }

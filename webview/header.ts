@@ -1,6 +1,6 @@
 /** The line on top: which run this is, how it is doing, and what can be done with it. */
 import { html, nothing } from 'lit';
-import { formatDuration, formatMetric, formatNumber, formatStep, secondsLeft } from '../protocol/format';
+import { formatDuration, formatEngine, formatMetric, formatNumber, formatStep, secondsLeft } from '../protocol/format';
 import type { FromDashboard } from '../protocol/messages';
 import { latest } from '../protocol/run';
 import { send } from './host';
@@ -84,12 +84,12 @@ function progress({ run, liveStatus }: Page) {
   </div>`;
 }
 
-function fact(name: string, value: string | undefined) {
+function fact(name: string, value: string | undefined, title?: string) {
   return value === undefined
     ? nothing
     : html`<div>
         <dt>${name}</dt>
-        <dd class="number">${value}</dd>
+        <dd class="number" title=${title ?? nothing}>${value}</dd>
       </div>`;
 }
 
@@ -109,7 +109,7 @@ export function header(page: Page) {
       <dl class="facts">
         ${fact('loss', loss === undefined ? undefined : formatNumber(loss))}
         ${fact('speed', speed === undefined || !isLive(liveStatus) ? undefined : formatMetric('perf/images_per_second', speed))}
-        ${fact('engine', run.engine)}
+        ${fact('engine', run.engine && formatEngine(run.engine), run.engine)}
       </dl>
     </div>
     <div class="actions" role="toolbar" aria-label="Run">

@@ -15,12 +15,13 @@ export interface Lens {
 
 /** `runs` are those of the config file, newest first. Commands get the file, or the directory of the run they are for. */
 export function lenses(places: readonly BlockPlace[], configFile: string, runs: readonly TrackedRun[]): Lens[] {
-  return places.flatMap(({ block, offset }) =>
-    (block === 'pretrain' ? pretrainLenses(configFile, runs) : [evaluateLens(block, configFile, runs)]).map((lens) => ({
-      offset,
-      ...lens,
-    })),
-  );
+  const judgeable = runs.some((tracked) => abilities(tracked).evaluate);
+  return places.flatMap(({ block, offset, written }) => {
+    if (block === 'pretrain') return pretrainLenses(configFile, runs).map((lens) => ({ offset, ...lens }));
+    // A block that the file leaves to its defaults is offered once there is something to judge.
+    if (!written && !judgeable) return [];
+    return [{ offset, ...evaluateLens(block, configFile, judgeable) }];
+  });
 }
 
 type PlacelessLens = Omit<Lens, 'offset'>;
@@ -70,20 +71,15 @@ function summary(runs: readonly TrackedRun[]): string {
   return losses.length > 0 ? `${count}, best loss ${formatNumber(Math.min(...(losses as number[])))}` : count;
 }
 
-function evaluateLens(
-  block: Exclude<Block, 'pretrain'>,
-  configFile: string,
-  runs: readonly TrackedRun[],
-): PlacelessLens {
+function evaluateLens(block: Exclude<Block, 'pretrain'>, configFile: string, judgeable: boolean): PlacelessLens {
   const [title, what] =
     block === 'probe'
       ? ['$(beaker) Probe', 'Judge the newest checkpoint by a linear classifier on the frozen encoder']
       : ['$(mortar-board) Fine-tune', 'Train all weights of the newest checkpoint with labels'];
-  const ready = runs.some((tracked) => abilities(tracked).evaluate);
   return {
     title,
     command: `tessera.${block}`,
-    tooltip: ready ? what : `${what}. There is none yet: pretrain first.`,
+    tooltip: judgeable ? what : `${what}. There is none yet: pretrain first.`,
     arguments: [configFile],
   };
 }

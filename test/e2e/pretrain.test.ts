@@ -49,7 +49,12 @@ describe('from ▶ Pretrain to a curve, and back after a reload', () => {
     const rows = await workbench.runRows();
     await expect
       .poll(() => rows.allInnerTexts(), { timeout: 30_000 })
-      .toEqual(expect.arrayContaining([expect.stringContaining('tiny'), expect.stringMatching(/step/)]) as string[]);
+      .toEqual(
+        expect.arrayContaining([
+          expect.stringContaining('tiny'),
+          expect.stringMatching(/\d\/200,000 · loss/),
+        ]) as string[],
+      );
     await workbench.screenshot('explorer');
   });
 

@@ -32,7 +32,11 @@ describe('lenses', () => {
   const trained = tracked([launched, row(4000, 0.031), checkpoint(4000), finished]);
 
   it('offer to start before there is a run', () => {
-    expect(titles([])).toEqual(['$(play) Pretrain', '$(beaker) Probe', '$(mortar-board) Fine-tune']);
+    expect(titles([])).toEqual(['$(play) Pretrain', '$(beaker) Probe']);
+  });
+
+  it('offer a block that is left to its defaults once there is something to judge', () => {
+    expect(titles([trained])).toContain('$(mortar-board) Fine-tune');
   });
 
   it('sum up the runs', () => {

@@ -11,13 +11,15 @@ describe('the text beside a block', () => {
   });
 
   it('says how far a live run is, and when it ends', () => {
-    const line = scoreLine('pretrain', [tracked([launched, row(1240, 0.0421)], { alive: true })]);
-    expect(line?.text).toBe('step 1,240/4,000 · loss 0.0421 · 5 min left');
+    const line = scoreLine('pretrain', [
+      tracked([launched, row(1220, 0.05), row(1230, 0.05), row(1240, 0.0421)], { alive: true }),
+    ]);
+    expect(line?.text).toBe('1,240/4,000 · loss 0.0421 · 5 min left');
   });
 
   it('says how a run ended', () => {
-    expect(scoreLine('pretrain', [tracked(trained)])?.text).toBe('finished · step 4,000/4,000 · loss 0.0421');
-    expect(scoreLine('pretrain', [tracked([launched, row(10, 0.5)])])?.text).toMatch(/^crashed · step 10/);
+    expect(scoreLine('pretrain', [tracked(trained)])?.text).toBe('finished · 4,000 steps · loss 0.0421');
+    expect(scoreLine('pretrain', [tracked([launched, row(10, 0.5)])])?.text).toMatch(/^crashed · 10\/4,000/);
   });
 
   it('gives a score with its step, gain and baseline', () => {

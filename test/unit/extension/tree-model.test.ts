@@ -65,11 +65,17 @@ describe('the tree', () => {
 describe('a run', () => {
   const paused: EventBody = { type: 'status', status: 'paused' };
   it.each<[string, readonly EventBody[], boolean, string, string]>([
-    ['running', [launched, row(1240, 0.0421)], true, 'loading~spin', 'step 1,240/4,000 · loss 0.0421 · 5 min left'],
-    ['paused', [launched, row(1240, 0.0421), paused], true, 'debug-pause', 'loss 0.0421 · step 1,240/4,000'],
-    ['crashed', [launched, row(1240, 0.0421)], false, 'zap', 'loss 0.0421 · step 1,240/4,000'],
+    [
+      'running',
+      [launched, row(1220, 0.05), row(1230, 0.05), row(1240, 0.0421)],
+      true,
+      'loading~spin',
+      '1,240/4,000 · loss 0.0421 · 5 min left',
+    ],
+    ['paused', [launched, row(1240, 0.0421), paused], true, 'debug-pause', 'loss 0.0421 · 1,240/4,000'],
+    ['crashed', [launched, row(1240, 0.0421)], false, 'zap', 'loss 0.0421 · 1,240/4,000'],
     ['finished', [launched, row(4000, 0.0421), finished], false, 'pass', 'loss 0.0421 · 4,000 steps'],
-    ['starting', [], true, 'loading~spin', 'step 0'],
+    ['starting', [], true, 'loading~spin', 'starting'],
   ])('that is %s', (_, events, alive, icon, description) => {
     const run = tracked(events, { alive });
     const shown = look(storeWith([run]), { kind: 'run', directory: run.directory });

@@ -6,6 +6,7 @@ import {
   formatGain,
   formatMetric,
   formatNumber,
+  formatEngine,
   formatProgress,
   formatScore,
   formatStep,
@@ -104,12 +105,25 @@ describe('progress', () => {
 
   it('says nothing where nothing can be told', () => {
     expect(secondsLeft(runOf(launched))).toBeUndefined();
-    expect(secondsLeft(runOf(launched, row(1000, 640)))).toBeUndefined();
+    // The first rows are slower than all that follow.
+    expect(secondsLeft(runOf(launched, row(1, 20), row(10, 640)))).toBeUndefined();
+    expect(secondsLeft(runOf(launched, row(980, 640), row(990, 640), row(1000, 640)))).toBeUndefined();
   });
 
   it('reads as one line', () => {
-    const run = runOf(launched, row(30, 640));
-    expect(formatProgress(run, true)).toBe('step 30/1,000 · loss 0.500 · 2 min left');
-    expect(formatProgress(run, false)).toBe('step 30/1,000 · loss 0.500');
+    const run = runOf(launched, row(10, 640), row(20, 640), row(30, 640));
+    expect(formatProgress(run, true)).toBe('30/1,000 · loss 0.500 · 2 min left');
+    expect(formatProgress(run, false)).toBe('30/1,000 · loss 0.500');
+  });
+
+  it('says what a run does before its first step', () => {
+    expect(formatProgress(runOf(), true)).toBe('starting');
+    const reading: EventBody = { type: 'status', status: 'running', reason: 'Opening the images' };
+    expect(formatProgress(runOf(reading), true)).toBe('Opening the images');
+  });
+
+  it('leaves the version out of an engine’s name', () => {
+    expect(formatEngine('onnxruntime 1.30.0, CPU, 2 threads')).toBe('CPU, 2 threads');
+    expect(formatEngine('reference')).toBe('reference');
   });
 });
