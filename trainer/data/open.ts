@@ -153,16 +153,21 @@ function listShapes({ imageSize, train = shapeCounts.train, test = shapeCounts.t
   if (imageSize < min || imageSize > max) {
     throw new DataError(`data.imageSize: ${shapesSource} draws images of ${min} to ${max} px, not ${imageSize}`);
   }
-  const items = (count: number, first: number) =>
+  const items = (name: string, count: number, first: number) =>
     Array.from({ length: count }, (_, i): Item => {
       const index = first + i;
       return {
-        id: `shape ${index}`,
+        id: `${name} ${i}`,
         label: shapeLabel(index),
         origin: { kind: 'shape', index, version: shapesVersion },
       };
     });
-  return { train: items(train, 0), test: items(test, firstTestShape), classes: shapeClasses, notes: [] };
+  return {
+    train: items('shape', train, 0),
+    test: items('test shape', test, firstTestShape),
+    classes: shapeClasses,
+    notes: [],
+  };
 }
 
 /** Without test images, a seeded fifth of each class is held out; with fewer than five of a class, none of it. */
