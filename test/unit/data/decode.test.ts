@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deflateSync, crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { decode, type Picture } from '../../../trainer/data/decode';
 import { png, temporaryFolder } from './helpers';
+import { hugePng } from './huge-png';
 
 async function decoded(content: Uint8Array, side = 64, name = 'image.png'): Promise<Picture> {
   const path = join(temporaryFolder(), name);
@@ -118,22 +118,3 @@ test('a picture of 30,000 x 30,000 px is refused by its header, whatever follows
   await expect(decoded(hugePng(30_000))).rejects.toThrow('30000 x 30000 px is over the limit of 100 megapixels');
   expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
 });
-
-/** A valid header of a square grey PNG and a little data. */
-function hugePng(side: number): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(side, 0);
-  header.writeUInt32BE(side, 4);
-  header.set([8, 0, 0, 0, 0], 8);
-  const part = (type: string, data: Buffer) => {
-    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-    const out = Buffer.alloc(body.length + 8);
-    out.writeUInt32BE(data.length, 0);
-    out.set(body, 4);
-    out.writeUInt32BE(crc32(body), body.length + 4);
-    return out;
-  };
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const rows = deflateSync(Buffer.alloc(1 << 20));
-  return Buffer.concat([signature, part('IHDR', header), part('IDAT', rows), part('IEND', Buffer.alloc(0))]);
-}
