@@ -37,7 +37,7 @@ const LINE_MS = 2000;
 
 function lineOutput(): Output {
   let last = 0;
-  const say = (text: string) => void process.stdout.write(`${text}\n`);
+  const say = (text: string) => void process.stdout.write(`${printable(text)}\n`);
   return {
     update: ({ run, events }) => {
       for (const event of events) {
@@ -70,9 +70,10 @@ function barOutput(): Output {
   const say = (text: string) => {
     if (shown) bar.stop();
     shown = false;
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${printable(text)}\n`);
   };
-  const show = (done: number, total: number, text: string) => {
+  const show = (done: number, total: number, words: string) => {
+    const text = printable(words);
     if (shown) {
       bar.setTotal(total);
       bar.update(done, { text });
@@ -145,6 +146,17 @@ export function evaluationLine(step: number, evaluation: Evaluation): string {
     `${formatEvaluation(evaluation)} @ step ${formatStep(step)}: ${formatScore(score)}; ` +
     `${baseline.name} ${formatScore(baseline)}; ${formatGain(gain)}`
   );
+}
+
+/**
+ * Text from a run directory or of a file's name, safe to print: a terminal obeys control characters, and those that
+ * turn the direction of writing hide what is there. They are shown by their codes; line ends and tabs stay.
+ */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]|\p{Bidi_Control}/gu, (char) => {
+    const code = char.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u${code.toString(16)}`;
+  });
 }
 
 /** Columns aligned, two spaces between. */

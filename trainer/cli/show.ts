@@ -2,7 +2,7 @@
 import { liveOwner, liveStatus, readRun, type ListedRun, type RunList } from '../../client/index';
 import { formatBytes, formatNumber, formatProgress, formatStep } from '../../protocol/format';
 import { latest } from '../../protocol/run';
-import { evaluationLine, table } from './output';
+import { evaluationLine, printable, table } from './output';
 
 async function state({ directory }: ListedRun) {
   const [run, owner] = await Promise.all([readRun(directory), liveOwner(directory)]);
@@ -44,7 +44,7 @@ export function listText(runs: readonly RunSummary[]): string {
     `${formatStep(step)}/${formatStep(totalSteps)}`,
     loss === undefined ? '' : formatNumber(loss),
   ]);
-  return table([['run', 'experiment', 'status', 'step', 'loss'], ...rows]);
+  return printable(table([['run', 'experiment', 'status', 'step', 'loss'], ...rows]));
 }
 
 /** Everything that is known of one run. */
@@ -89,5 +89,5 @@ export function detailsText(known: Awaited<ReturnType<typeof details>>): string 
   for (const { step, evaluation } of evaluations) lines.push(evaluationLine(step, evaluation));
   for (const { level, message } of notices) lines.push(`${level}: ${message}`);
   lines.push(...problems);
-  return lines.join('\n');
+  return printable(lines.join('\n'));
 }
