@@ -13,7 +13,7 @@ import { exportRun } from './cli/export';
 import { findRun, UsageError } from './cli/find';
 import { init } from './cli/init';
 import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
-import { createOutput, table } from './cli/output';
+import { createOutput, printable, table } from './cli/output';
 import { details, detailsText, listText, summarize } from './cli/show';
 import { ConfigError, readConfigFile } from './jobs/config-file';
 import { ownVersion } from './jobs/versions';
@@ -125,7 +125,7 @@ program
     const { runs, broken } = await summarize(await listRuns(runsFolder(`${folder}/x`)));
     if (json) return printJson({ runs, broken });
     print(runs.length > 0 ? listText(runs) : `There are no runs in ${runsFolder(`${folder}/x`)}.`);
-    for (const { message } of broken) process.stderr.write(`${message}\n`);
+    for (const { message } of broken) process.stderr.write(`${printable(message)}\n`);
   });
 
 program
@@ -181,7 +181,7 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
-    process.stderr.write(`${(error as Error).message}\n`);
+    process.stderr.write(`${printable((error as Error).message)}\n`);
     const isUsage = error instanceof UsageError || error instanceof ConfigError;
     process.exitCode =
       isUsage || (error instanceof LaunchError && error.problems.length > 0) ? exitCodes.usage : exitCodes.failed;
