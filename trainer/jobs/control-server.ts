@@ -40,6 +40,8 @@ const evaluateSchema = z.object({
 }) satisfies z.ZodType<EvaluateParams>;
 
 const HELLO_TIMEOUT_MS = 10_000;
+/** Many times the bytes of a hello; a caller without the token may not fill this process's memory. */
+const MAX_HELLO_BYTES = 1 << 16;
 const eventNotification = new NotificationType<RunEvent>('event');
 
 /** Listens before anyone can know of it: the run directory names the socket only afterwards. */
@@ -119,6 +121,9 @@ function serve(socket: Socket, { token, runId, seq, requests }: Served, subscrib
     }
   });
   connection.listen();
+  socket.on('data', () => {
+    if (!greeted && socket.bytesRead > MAX_HELLO_BYTES) socket.destroy();
+  });
 }
 
 function sameToken(a: string, b: string): boolean {
