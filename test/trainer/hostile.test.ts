@@ -3,11 +3,12 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runsFolder } from '../../client/index';
+import { readOwner, runsFolder } from '../../client/index';
 import { hugePng } from '../unit/data/huge-png';
 import { ended, follow, kill, project, sha256, start, tiny, tinyWith, train, trainerPath } from './support';
 
@@ -97,6 +98,58 @@ it('a checkpoint whose header claims more than there is, checksum and all, is se
     `${model} is not a usable safetensors file: its header says it is 9223372036854775808 bytes long, more than the file holds.`,
   );
   kill(resumed.pid);
+});
+
+describe('callers that do not say hello', () => {
+  const message = (body: string) => `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+  const request = (method: string, params: object) =>
+    message(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
+  const junk = Buffer.alloc(1 << 20, 'a');
+  let live: { directory: string; pid: number };
+  let socket: string;
+  beforeAll(async () => {
+    const steps = { steps: 1_000_000, checkpointEvery: 1_000_000, reconstructEvery: 1_000_000 };
+    live = await start('pretrain', await project(tinyWith(steps)));
+    socket = (await readOwner(live.directory))!.socket;
+  });
+  afterAll(() => kill(live.pid));
+
+  /** Says `first`, then junk without end. Resolves, when the trainer has hung up, to what it said and took. */
+  function call(first: string): Promise<{ answer: string; taken: number }> {
+    return new Promise((resolve) => {
+      let answer = '';
+      const caller = createConnection(socket, () => {
+        caller.write(first);
+        const more = () => {
+          while (caller.writable && caller.write(junk));
+        };
+        caller.on('drain', more);
+        more();
+      });
+      caller.on('data', (data: Buffer) => (answer += data.toString()));
+      caller.on('error', () => {});
+      caller.on('close', () => resolve({ answer, taken: caller.bytesWritten - caller.writableLength }));
+    });
+  }
+
+  it.each([
+    ['a request without hello', request('stop', {})],
+    ['a wrong token', request('hello', { token: '0', protocol: 1 })],
+    ['a token that is none', request('hello', { token: { length: 32 }, protocol: 1 })],
+    ['a message longer than memory', 'Content-Length: 999999999999\r\n\r\n'],
+    ['a length below zero', 'Content-Length: -5\r\n\r\n{}'],
+    ['no header at all', ''],
+    ['a value nested a million deep', message('['.repeat(1e6))],
+  ])('are hung up on, and the training goes on: %s', async (_, first) => {
+    const { answer, taken } = await call(first);
+    expect(answer).toBe('');
+    expect(taken).toBeLessThan(8 << 20);
+    const { feed, until } = await follow(live.directory);
+    const from = feed.current().run.step;
+    const { run } = await until(({ run, alive }) => !alive || run.step > from);
+    expect(run.status).toBe('running');
+    feed.dispose();
+  });
 });
 
 /** Why a disk of our own cannot be mounted here; undefined where it can. */
