@@ -34,6 +34,8 @@ export interface Workbench {
   readonly folder: string;
   /** Runs a command of the palette by its full title, such as "Tessera: Doctor". */
   runCommand(title: string): Promise<void>;
+  /** Takes the row with this text in the quick pick that is open. */
+  pick(text: string): Promise<void>;
   openFile(name: string): Promise<void>;
   /** A CodeLens of the open editor whose text contains this. */
   codeLens(text: string | RegExp): Locator;
@@ -111,6 +113,7 @@ export async function openWorkbench(options: WorkbenchOptions): Promise<Workbenc
     page,
     folder,
     runCommand,
+    pick: choose,
     openFile,
     codeLens: (text) => page.locator('.codelens-decoration a', { hasText: text }).first(),
     runRows,
