@@ -41,11 +41,11 @@ export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log:
         post({ type: 'lost', message: store.broken.get(directory) ?? `There is no run in ${directory} any more.` });
         return;
       }
-      const { run, liveStatus } = tracked;
+      const { run, liveStatus, alive } = tracked;
       panel.title = titleOf(store, directory);
       post({
         type: 'snapshot',
-        state: { run, liveStatus, runDirectory: directory, baseUri: webview.asWebviewUri(runUri).toString() },
+        state: { run, liveStatus, alive, runDirectory: directory, baseUri: webview.asWebviewUri(runUri).toString() },
       });
     };
     const receive = async (message: FromDashboard) => {
@@ -78,7 +78,8 @@ export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log:
       store.onDidChange((change) => {
         if (!listening) return;
         if (change.kind === 'run' && change.tracked.directory === directory) {
-          post({ type: 'events', events: change.events, liveStatus: change.tracked.liveStatus });
+          const { liveStatus, alive } = change.tracked;
+          post({ type: 'events', events: change.events, liveStatus, alive });
         } else if (change.kind === 'lost' && change.directory === directory) {
           post({ type: 'lost', message: change.message });
         }

@@ -32,7 +32,7 @@ export function activate(context: vscode.ExtensionContext): Api {
     registerTree(store),
     registerStatusBar(store),
     registerCommands({ store, discovery, launcher, dashboards, log }, context.subscriptions),
-    registerNotices(store),
+    registerNotices(store, dashboards),
     store.onDidChange(() => setContextKeys(store)),
     openLiveRuns(store, dashboards),
   );

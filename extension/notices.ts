@@ -1,17 +1,20 @@
 /** A word when a run that was at work ends badly; one that ends well is seen where the eye is. */
 import * as vscode from 'vscode';
+import type { Dashboards } from './dashboard';
 import type { RunStore, TrackedRun } from './run-store';
 import { experimentName } from './tree-model';
 
-export function registerNotices(store: RunStore): vscode.Disposable {
+export function registerNotices(store: RunStore, dashboards: Dashboards): vscode.Disposable {
   // A run that was found dead on opening the window is old news.
   const working = new Set<string>();
   return store.onDidChange((change) => {
     if (change.kind !== 'run') return;
     const { tracked } = change;
     if (tracked.alive) working.add(tracked.directory);
-    else if (working.delete(tracked.directory) && ['failed', 'crashed'].includes(tracked.liveStatus))
-      void tell(tracked);
+    else if (working.delete(tracked.directory) && ['failed', 'crashed'].includes(tracked.liveStatus)) {
+      // A dashboard in sight says it already, with the same next step.
+      if (!dashboards.opened.get(tracked.directory)?.visible) void tell(tracked);
+    }
   });
 }
 

@@ -10,13 +10,20 @@ export interface DashboardState {
   readonly run: Run;
   /** The run's status with dead processes taken into account. */
   readonly liveStatus: LiveStatus;
+  /** Whether a process works on the run: trains it, or judges one of its checkpoints. */
+  readonly alive: boolean;
   /** What files under the run directory are reached by, for <img src>. */
   readonly baseUri: string;
 }
 
 export type ToDashboard =
   | { readonly type: 'snapshot'; readonly state: DashboardState }
-  | { readonly type: 'events'; readonly events: readonly RunEvent[]; readonly liveStatus: LiveStatus }
+  | {
+      readonly type: 'events';
+      readonly events: readonly RunEvent[];
+      readonly liveStatus: LiveStatus;
+      readonly alive: boolean;
+    }
   | {
       readonly type: 'reconstruction';
       readonly file: string;

@@ -84,8 +84,7 @@ function exportCsv({ run }: Page) {
   saveCsv(csv([...header, ...rest, 'protocol'], rows), `${run.manifest.runId}-evaluations.csv`);
 }
 
-function underWay({ run }: Page) {
-  const { evaluating } = run;
+function underWay({ evaluating }: Page) {
   if (!evaluating) return nothing;
   const name = formatEvaluation({ kind: evaluating.kind, labels: 1 });
   return html`<div class="evaluating" role="status">
@@ -118,7 +117,7 @@ export function evaluations(page: Page) {
           </tbody>
         </table>
       </div>`
-    : run.evaluating
+    : page.evaluating
       ? nothing
       : html`<p class="empty">
           Not judged yet. A linear probe or a fine-tuning of a checkpoint shows what its encoder is worth, beside an

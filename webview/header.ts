@@ -1,6 +1,15 @@
 /** The line on top: which run this is, how it is doing, and what can be done with it. */
 import { html, nothing } from 'lit';
-import { formatDuration, formatEngine, formatMetric, formatNumber, formatStep, secondsLeft } from '../protocol/format';
+import {
+  formatDuration,
+  formatEngine,
+  formatEvaluation,
+  formatMetric,
+  formatNumber,
+  formatPercent,
+  formatStep,
+  secondsLeft,
+} from '../protocol/format';
 import type { FromDashboard } from '../protocol/messages';
 import { latest } from '../protocol/run';
 import { send } from './host';
@@ -25,10 +34,10 @@ export const resumeAction: FromDashboard = { type: 'command', command: 'resume' 
 export const revealAction: FromDashboard = { type: 'command', command: 'reveal' };
 
 function actions(page: Page): Action[] {
-  const { run, liveStatus, lost } = page;
+  const { run, liveStatus, evaluating, lost } = page;
   const here = lost === undefined;
   const live = here && isLive(liveStatus);
-  const canJudge = here && !run.evaluating && (live ? run.step > 0 : run.checkpoints.length > 0);
+  const canJudge = here && !evaluating && (live ? run.step > 0 : run.checkpoints.length > 0);
   const pauseOrResume: Action =
     here && canResume(page)
       ? { label: 'Resume', icon: 'play', title: 'Go on training', message: resumeAction, enabled: true }
@@ -44,9 +53,9 @@ function actions(page: Page): Action[] {
     {
       label: 'Stop',
       icon: 'stop',
-      title: 'Write a checkpoint and end the run',
+      title: live ? 'Write a checkpoint and end the run' : 'End the evaluation',
       message: { type: 'command', command: 'stop' },
-      enabled: live,
+      enabled: live || (here && evaluating !== undefined),
     },
     {
       label: 'Checkpoint',
@@ -73,7 +82,13 @@ function actions(page: Page): Action[] {
   ];
 }
 
-function progress({ run, liveStatus }: Page) {
+function progress({ run, liveStatus, evaluating }: Page) {
+  if (evaluating && liveStatus !== 'running')
+    return html`<div class="progress">
+      <progress max="1" .value=${evaluating.done} aria-label="Evaluation"></progress>
+      <span>${formatEvaluation({ kind: evaluating.kind, labels: 1 })} of step ${formatStep(evaluating.step)}</span>
+      <span class="number">${formatPercent(evaluating.done, 0)}</span>
+    </div>`;
   if (run.totalSteps === 0) return nothing;
   const share = Math.min(1, run.step / run.totalSteps);
   const left = liveStatus === 'running' ? secondsLeft(run) : undefined;

@@ -37,6 +37,8 @@ export interface Page {
   readonly state: DashboardState | undefined;
   readonly run: Run;
   readonly liveStatus: LiveStatus;
+  /** The evaluation under way; one whose process has died is none. */
+  readonly evaluating: Run['evaluating'];
   /** Why the run directory cannot be read any more. */
   readonly lost: string | undefined;
   readonly choices: Choices;
@@ -80,7 +82,7 @@ export function createPage(changed: () => void): Page {
         // A resumed run writes the files of its replaced steps anew.
         if (message.events.some((event) => event.type === 'launched' && event.job === 'pretrain')) files.clear();
         const run = message.events.reduce(applyEvent, state.run);
-        state = { ...state, run, liveStatus: message.liveStatus };
+        state = { ...state, run, liveStatus: message.liveStatus, alive: message.alive };
         break;
       }
       case 'lost':
@@ -102,6 +104,9 @@ export function createPage(changed: () => void): Page {
     },
     get liveStatus() {
       return state?.liveStatus ?? 'interrupted';
+    },
+    get evaluating() {
+      return state?.alive ? state.run.evaluating : undefined;
     },
     get lost() {
       return lost;

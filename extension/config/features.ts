@@ -40,7 +40,11 @@ function registerLenses(store: RunStore, blocks: Blocks): vscode.Disposable {
   });
   // Lenses say what can be done, which numbers do not change.
   const following = store.onDidChange((change) => {
-    if (change.kind !== 'run' || change.turned || change.events.some(({ type }) => type === 'checkpoint')) {
+    if (
+      change.kind !== 'run' ||
+      change.turned ||
+      change.events.some(({ type }) => type === 'checkpoint' || type === 'launched')
+    ) {
       changed.fire();
     }
   });

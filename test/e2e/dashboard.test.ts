@@ -65,19 +65,20 @@ describe('streaming', () => {
     await snapshot(running, 'running');
     await page.getByText('2,640 / 4,000 steps').waitFor();
     const events = journal([{ ...metricRow(2650, 4000), values: { 'train/loss': 0.1234 } } as never], running.length);
-    await post({ type: 'events', events, liveStatus: 'running' });
+    await post({ type: 'events', events, liveStatus: 'running', alive: true });
     await page.getByText('2,650 / 4,000 steps').waitFor();
     expect(await page.locator('.page-header').textContent()).toContain('0.123');
   });
 
   it('takes rows that it already has once, and asks again when some are missing', async () => {
     const { page, post, sent } = await openRunning();
-    await post({ type: 'events', events: running.slice(-5), liveStatus: 'running' });
+    await post({ type: 'events', events: running.slice(-5), liveStatus: 'running', alive: true });
     expect(await sent('ready')).toHaveLength(1);
     await post({
       type: 'events',
       events: journal([metricRow(2700, 4000)], running.length + 7),
       liveStatus: 'running',
+      alive: true,
     });
     await soon(() => sent('ready')).toHaveLength(2);
     await page.getByText('2,700 / 4,000 steps').waitFor();
@@ -134,7 +135,12 @@ describe('the step cursor', () => {
   it('stays where it is while new steps arrive, unless it is live', async () => {
     const { page, post } = await openRunning();
     await page.getByLabel('Step of everything on the page').press('ArrowLeft');
-    await post({ type: 'events', events: journal([metricRow(2650, 4000)], running.length), liveStatus: 'running' });
+    await post({
+      type: 'events',
+      events: journal([metricRow(2650, 4000)], running.length),
+      liveStatus: 'running',
+      alive: true,
+    });
     await page.getByText('2,650 / 4,000 steps').waitFor();
     expect(await page.locator('.cursor output').textContent()).toBe('step 2,600');
     await page.getByRole('button', { name: 'Live' }).click();
@@ -337,13 +343,31 @@ describe('evaluations', () => {
       done: 0.25,
       message: 'epoch 3 of 10',
     } as const;
-    await post({ type: 'events', events: journal([evaluating], running.length), liveStatus: 'running' });
+    await post({ type: 'events', events: journal([evaluating], running.length), liveStatus: 'running', alive: true });
     await page.getByText('fine-tune of step 2,000: epoch 3 of 10').waitFor();
     expect(await page.getByRole('button', { name: 'Probe' }).isDisabled()).toBe(true);
     const done = scored(2000, 'finetune', 0.689, 0.601);
-    await post({ type: 'events', events: journal([done], running.length + 1), liveStatus: 'running' });
+    await post({ type: 'events', events: journal([done], running.length + 1), liveStatus: 'running', alive: true });
     await page.getByText('fine-tune, 10% labels').waitFor();
     expect(await page.locator('.evaluating').count()).toBe(0);
+  });
+
+  it('of a finished run show on top while under way, and no longer when their process has died', async () => {
+    const { page, post } = await openRunning();
+    const events = journal(
+      [
+        { type: 'status', status: 'finished' },
+        { type: 'evaluating', step: 2000, kind: 'probe', done: 0.25, message: 'embedding' },
+      ],
+      running.length,
+    );
+    await post({ type: 'events', events, liveStatus: 'finished', alive: true });
+    await page.locator('.page-header').getByText('linear probe of step 2,000').waitFor();
+    expect(await page.getByRole('button', { name: 'Stop' }).isEnabled()).toBe(true);
+    await post({ type: 'events', events: [], liveStatus: 'finished', alive: false });
+    await page.getByText('2,640 / 4,000 steps').waitFor();
+    expect(await page.locator('.evaluating').count()).toBe(0);
+    expect(await page.getByRole('button', { name: 'Probe' }).isEnabled()).toBe(true);
   });
 });
 
@@ -357,7 +381,7 @@ describe('actions', () => {
     expect((await sent('evaluate')).map(({ kind }) => kind)).toEqual(['probe', 'finetune']);
 
     const stopped = journal([{ type: 'status', status: 'stopped' }], running.length);
-    await post({ type: 'events', events: stopped, liveStatus: 'stopped' });
+    await post({ type: 'events', events: stopped, liveStatus: 'stopped', alive: false });
     await button('Resume').click();
     expect((await sent('command')).at(-1)!.command).toBe('resume');
     expect(await button('Stop').isDisabled()).toBe(true);
@@ -369,7 +393,7 @@ describe('states', () => {
     const { page, post, snapshot } = await open();
     await snapshot([], 'running');
     await page.getByText('No events yet').waitFor();
-    await post({ type: 'events', events: journal([launched(4000)]), liveStatus: 'running' });
+    await post({ type: 'events', events: journal([launched(4000)]), liveStatus: 'running', alive: true });
     await page.getByText('Getting ready').waitFor();
   });
 

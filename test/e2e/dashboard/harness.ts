@@ -171,7 +171,8 @@ export async function openDashboard(browser: Browser, options: OpenOptions = {})
     post,
     snapshot(events, liveStatus) {
       const run = events.reduce(applyEvent, emptyRun(manifest));
-      const state = { runDirectory: '/runs/one', run, liveStatus, baseUri: `${origin}/run` };
+      const alive = liveStatus === 'running' || liveStatus === 'paused';
+      const state = { runDirectory: '/runs/one', run, liveStatus, alive, baseUri: `${origin}/run` };
       return post({ type: 'snapshot', state });
     },
     sent: (type) =>
