@@ -23,7 +23,7 @@ export async function newExperiment(argument: unknown): Promise<void> {
   const file = vscode.Uri.file(join(folder.uri.fsPath, freeFileName(source, taken)));
   const imageSize = source.startsWith('builtin:') ? 32 : 64;
   await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(experimentText({ source, imageSize }, size)));
-  await vscode.window.showTextDocument(file);
+  await vscode.window.showTextDocument(file, { preview: false });
 }
 
 async function targetFolder(): Promise<vscode.WorkspaceFolder | undefined> {

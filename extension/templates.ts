@@ -46,7 +46,7 @@ export function experimentText({ source, imageSize }: DataChoice, size: Size): s
     "optimizer": { "baseLr": 1e-3 }
   },
 
-  // A linear classifier on the frozen encoder, beside one on an untrained encoder. Needs class subfolders.
+  // A linear classifier on the frozen encoder, beside one on an untrained encoder.${shapes ? '' : ' Needs class subfolders.'}
   "probe": {
     "labels": [1, 0.1]
   },
