@@ -108,6 +108,10 @@ async function listRecords(folder: string, file: string, layout: Layout, field: 
       await handle.close();
     }
   } catch (error) {
-    throw error instanceof DataError ? error : new DataError(`${field}: cannot read ${path}: ${reasonOf(error)}`);
+    throw error instanceof DataError
+      ? error
+      : new DataError(
+          `${field}: cannot read ${path}: ${reasonOf(error)}. Make it readable, or unpack the archive again`,
+        );
   }
 }

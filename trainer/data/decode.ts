@@ -83,7 +83,7 @@ function contents(path: string | Uint8Array): Buffer {
   let bytes: Buffer;
   try {
     const { size } = statSync(name);
-    if (size > maxFileBytes) throw new DataError(`the file is over ${maxFileBytes / 1024 / 1024} MB`);
+    if (size > maxFileBytes) throw new DataError(`the file is over ${maxFileBytes / 1024 / 1024} MB; shrink it`);
     bytes = readFileSync(name);
   } catch (error) {
     throw error instanceof DataError ? error : new DataError(reasonOf(error));

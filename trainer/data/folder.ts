@@ -27,25 +27,25 @@ export async function listFolder(folder: string, field: string, signal?: AbortSi
   const train = named(trainNames);
   if (train === undefined) {
     if (found.length === 0) throw new DataError(`${field}: no images in ${folder}. ${wanted}`);
-    const { items, classes, notes } = await label(found);
+    const { items, classes, notes } = await label(found, field);
     return { train: items, classes, notes };
   }
 
   const test = named(testNames);
   const under = (name: string) => found.filter((f) => f.segments.length > 1 && f.segments[0] === name);
-  const trainSet = await label(under(train), 1);
+  const trainSet = await label(under(train), field, 1);
   const notes = [...trainSet.notes];
   const unused = found.filter((f) => f.segments[0] !== train && f.segments[0] !== test).length;
   if (unused > 0) notes.push(`${plural(unused, 'image')} outside of ${train}/ and ${test ?? 'test'}/ not used`);
   if (test === undefined) return { train: trainSet.items, classes: trainSet.classes, notes };
-  const testSet = await label(under(test), 1, trainSet.classes);
+  const testSet = await label(under(test), field, 1, trainSet.classes);
   return { train: trainSet.items, test: testSet.items, classes: trainSet.classes, notes: [...notes, ...testSet.notes] };
 }
 
 const wanted = 'It wants .jpg, .png, .webp, .gif or .tiff files, or subfolders of them';
 
 /** Items with the labels that their folders give, `depth` levels down. Given `classes`, the folders must be among them. */
-async function label(found: readonly Found[], depth = 0, classes?: readonly string[]) {
+async function label(found: readonly Found[], field: string, depth = 0, classes?: readonly string[]) {
   const folders = [
     ...new Set(found.filter((f) => f.segments.length > depth + 1).map((f) => f.segments[depth]!)),
   ].sort();
@@ -63,7 +63,7 @@ async function label(found: readonly Found[], depth = 0, classes?: readonly stri
     const index = names === undefined || folder === undefined ? -1 : names.indexOf(folder);
     if (names !== undefined && index < 0) {
       throw new DataError(
-        `${segments.join('/')} is in no class folder of the training images (${listed(names)}). Move or remove it`,
+        `${field}: ${segments.join('/')} is in no class folder of the training images (${listed(names)}). Move or remove it`,
       );
     }
     items.push({ id: segments.join('/'), ...(index < 0 ? {} : { label: index }), origin: origins[i]! });

@@ -70,7 +70,8 @@ export async function openData(options: DataOptions): Promise<Data> {
   const { classes, notes } = listing;
   const trainItems = choose(listing.train, options.train, seed, 'train');
   const testItems = choose(listing.test ?? [], options.test, seed, 'test');
-  if (trainItems.length === 0) throw new DataError(`data.source: no training images in ${options.source}`);
+  if (trainItems.length === 0)
+    throw new DataError(`data.source: no training images in ${options.source}. Give a folder that holds some`);
   if (classes && classes.length > trainItems.length) {
     const field = options.train === undefined ? 'data.source' : 'data.train';
     throw new DataError(
@@ -120,7 +121,10 @@ async function list(options: DataOptions): Promise<Listing> {
   if (source === shapesSource) return listShapes(options);
   const listing = await listPath(source, 'data.source', options.baseFolder, signal);
   if (testSource === undefined) return listing;
-  if (testSource === shapesSource) throw new DataError(`data.testSource: ${shapesSource} has its own test images`);
+  if (testSource === shapesSource)
+    throw new DataError(
+      `data.testSource: ${shapesSource} draws test images for itself alone. Remove it, or give a folder`,
+    );
   const other = await listPath(testSource, 'data.testSource', options.baseFolder, signal);
   return { ...listing, test: matched(other.test ?? other.train, other.classes, listing.classes, testSource) };
 }
@@ -139,11 +143,16 @@ function matched(
   source: string,
 ): readonly Item[] {
   if (to === undefined) return items.map(({ id, origin }) => ({ id, origin }));
-  if (from === undefined) throw new DataError(`data.testSource: ${source} has no class folders, data.source has`);
+  if (from === undefined)
+    throw new DataError(
+      `data.testSource: ${source} has no class folders, data.source has. Sort the test images into folders of the same names`,
+    );
   const numbers = from.map((name) => to.indexOf(name));
   const unknown = from.find((_, i) => numbers[i]! < 0);
   if (unknown !== undefined) {
-    throw new DataError(`data.testSource: class ${unknown} of ${source} is not among the training classes`);
+    throw new DataError(
+      `data.testSource: class ${unknown} of ${source} is not among the training classes. Remove or rename its folder`,
+    );
   }
   return items.map((item) => ({ ...item, label: numbers[item.label!]! }));
 }
@@ -151,7 +160,9 @@ function matched(
 function listShapes({ imageSize, train = shapeCounts.train, test = shapeCounts.test }: DataOptions): Listing {
   const { min, max } = shapeSizes;
   if (imageSize < min || imageSize > max) {
-    throw new DataError(`data.imageSize: ${shapesSource} draws images of ${min} to ${max} px, not ${imageSize}`);
+    throw new DataError(
+      `data.imageSize: ${shapesSource} draws images of ${min} to ${max} px, not ${imageSize}. Set it to a size in between`,
+    );
   }
   const items = (name: string, count: number, first: number) =>
     Array.from({ length: count }, (_, i): Item => {

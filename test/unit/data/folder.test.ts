@@ -112,7 +112,7 @@ test('a test class that training lacks', async () => {
   await writeClasses(join(folder, 'train'), ['a', 'b'], 2);
   await writeClasses(join(folder, 'test'), ['a', 'x'], 1);
   await expect(open({ source: folder })).rejects.toThrow(
-    'test/x/0.png is in no class folder of the training images (a, b)',
+    'data.source: test/x/0.png is in no class folder of the training images (a, b). Move or remove it',
   );
 });
 
