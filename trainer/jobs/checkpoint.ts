@@ -120,7 +120,11 @@ export async function loadCheckpoint(
 }
 
 /** A checkpoint that is whole, but of another model. */
-class ShapeError extends RunFileError {}
+class ShapeError extends RunFileError {
+  constructor(folder: string, problem: string) {
+    super(folder, `${problem}. Put back the config that the run began with in run.json, or start a new run`);
+  }
+}
 
 function checkShapes(folder: string, loaded: HostTensors, wanted: Specs) {
   const say = ({ shape, dtype }: Specs[string]) => `${dtype} [${shape.join(', ')}]`;
