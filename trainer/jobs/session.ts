@@ -103,7 +103,8 @@ function session({ directory, manifest, config, ownership, server, requests, jou
   };
 }
 
-function frozenConfig(directory: string, { config }: RunManifest): ExperimentConfig {
+/** The config that a run began with. Throws an error that names file and field when it is not one. */
+export function frozenConfig(directory: string, { config }: RunManifest): ExperimentConfig {
   const parsed = ExperimentConfig.safeParse(config);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
