@@ -1,13 +1,13 @@
 import type { ListedRun } from '../../client/index';
-import { ExperimentConfig } from '../../protocol/config';
 import { checkpointSteps, loadCheckpoint } from '../jobs/checkpoint';
 import { exportEncoder } from '../jobs/export';
+import { frozenConfig } from '../jobs/session';
 import { createMethod } from '../methods/index';
 import { UsageError } from './find';
 
 /** Writes the encoder of a run's checkpoint, the newest by default, to `file`. */
 export async function exportRun({ directory, manifest }: ListedRun, step: number | undefined, file: string) {
-  const config = ExperimentConfig.parse(manifest.config);
+  const config = frozenConfig(directory, manifest);
   const steps = await checkpointSteps(directory);
   const asked = step ?? steps.at(-1);
   if (asked === undefined || !steps.includes(asked)) {
