@@ -1,6 +1,13 @@
 /** One item while something trains: what, how far, and how long still. */
 import * as vscode from 'vscode';
-import { formatDuration, formatProgress, formatStep, secondsLeft } from '../protocol/format';
+import {
+  formatDuration,
+  formatEvaluation,
+  formatPercent,
+  formatProgress,
+  formatStep,
+  secondsLeft,
+} from '../protocol/format';
 import type { RunStore, TrackedRun } from './run-store';
 import { runTable } from './scores';
 import { experimentName } from './tree-model';
@@ -31,7 +38,7 @@ function statusText(live: readonly TrackedRun[]): string {
   if (others.length > 0) return `$(loading~spin) Tessera: ${vscode.l10n.t('{0} runs at work', live.length)}`;
   const name = experimentName(configFile);
   if (run.evaluating)
-    return `$(loading~spin) ${name}: ${run.evaluating.kind} ${Math.round(run.evaluating.done * 100)}%`;
+    return `$(loading~spin) ${name}: ${formatEvaluation({ kind: run.evaluating.kind, labels: 1 })} ${formatPercent(run.evaluating.done, 0)}`;
   if (liveStatus === 'paused') return `$(debug-pause) ${name} ${formatStep(run.step)}/${formatStep(run.totalSteps)}`;
   if (run.totalSteps === 0) return `$(loading~spin) ${name}: ${formatProgress(run, true)}`;
   const left = secondsLeft(run);

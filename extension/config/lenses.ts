@@ -65,7 +65,7 @@ function pretrainLenses(configFile: string, runs: readonly TrackedRun[]): Placel
 function summary(runs: readonly TrackedRun[]): string {
   const count = runs.length === 1 ? '1 run' : `${runs.length} runs`;
   const losses = runs
-    .filter(({ alive }) => !alive)
+    .filter(({ alive, run }) => !alive || run.job === 'evaluate')
     .map(({ run }) => bestLoss(run))
     .filter((loss) => loss !== undefined && Number.isFinite(loss));
   return losses.length > 0 ? `${count}, best loss ${formatNumber(Math.min(...(losses as number[])))}` : count;
