@@ -122,8 +122,8 @@ async function pretrain(services: Services, argument: Argument): Promise<void> {
 
   // Another window may have started it a moment ago.
   await discovery.look(configFile);
-  const live = store.runsOf(configFile).find(({ alive, run }) => alive && run.job !== 'evaluate');
-  let again = false;
+  const working = store.runsOf(configFile).filter(({ alive }) => alive);
+  const live = working.find(({ run }) => run.job !== 'evaluate');
   if (live) {
     const open = vscode.l10n.t('Open Dashboard');
     const another = vscode.l10n.t('Start Another');
@@ -138,10 +138,13 @@ async function pretrain(services: Services, argument: Argument): Promise<void> {
     );
     if (chosen === open) dashboards.open(live.directory);
     if (chosen !== another) return;
-    again = true;
   }
   const title = vscode.l10n.t('starting {0}...', experimentName(configFile));
-  const tracked = await launcher.launch(title, ['pretrain', configFile, ...(again ? ['--again'] : [])], configFile);
+  const tracked = await launcher.launch(
+    title,
+    ['pretrain', configFile, ...(working.length > 0 ? ['--again'] : [])],
+    configFile,
+  );
   if (tracked) dashboards.open(tracked.directory, { preserveFocus: true });
 }
 
