@@ -115,6 +115,9 @@ async function compile(step: Step, spec: ProgramSpec, { device, threads }: OnnxO
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [device],
     intraOpNumThreads: threads,
+    // A thread with nothing to do spins this long (by default far longer) before it sleeps: beside an editor
+    // or another run, spinning takes away the core that the step is waiting for.
+    extra: { session: { intra_op: { spin_duration_us: '20' } } },
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     ...(gpu && {
