@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readOwner, runsFolder } from '../../client/index';
+import { readOwner, readRun, runsFolder } from '../../client/index';
 import { hugePng } from '../unit/data/huge-png';
 import { ended, follow, kill, project, sha256, start, tiny, tinyWith, train, trainerPath } from './support';
 
@@ -98,6 +98,28 @@ it('a checkpoint whose header claims more than there is, checksum and all, is se
     `${model} is not a usable safetensors file: its header says it is 9223372036854775808 bytes long, more than the file holds.`,
   );
   kill(resumed.pid);
+});
+
+// Elsewhere a process cannot be held to a size.
+it.runIf(process.platform === 'linux')('a model that outgrows the memory there is fails by field and fix', async () => {
+  const pretrain = {
+    backbone: { patchSize: 4, width: 512, depth: 4, heads: 4 },
+    decoder: { width: 256, depth: 2, heads: 4 },
+    batchSize: 512,
+    steps: 3,
+  };
+  const data = { source: 'builtin:shapes', imageSize: 64, train: 512, test: 10 };
+  const file = await project({ data, device: 'cpu', pretrain });
+  const limited = ['-c', 'ulimit -v 4000000 && exec "$@"', 'bash', process.execPath, trainerPath, 'pretrain', file];
+  const { status, stdout } = spawnSync('bash', limited);
+  const { ready } = JSON.parse(stdout.toString()) as { ready: { runDirectory: string } };
+  expect(await readRun(ready.runDirectory)).toMatchObject({
+    status: 'failed',
+    reason: expect.stringMatching(
+      /^The model does not fit into memory: lower pretrain\.batchSize, pretrain\.backbone\.width or pretrain\.backbone\.depth\. \(/,
+    ) as string,
+  });
+  expect(status).toBe(1);
 });
 
 describe('callers that do not say hello', () => {
