@@ -1,4 +1,5 @@
 /** What can be done with a run now: the one answer for menus, lenses and commands. */
+import { canGoOn } from '../protocol/run';
 import type { TrackedRun } from './run-store';
 
 export interface Abilities {
@@ -17,7 +18,7 @@ export function abilities({ run, alive, liveStatus }: TrackedRun): Abilities {
   const training = alive && run.job !== 'evaluate';
   return {
     pause: training && liveStatus === 'running',
-    resume: (training && liveStatus === 'paused') || (!alive && liveStatus !== 'finished'),
+    resume: (training && liveStatus === 'paused') || (!alive && canGoOn(run, liveStatus)),
     stop: alive,
     checkpoint: training && (liveStatus === 'running' || liveStatus === 'paused'),
     evaluate: training || run.checkpoints.length > 0,

@@ -162,6 +162,14 @@ function upToStep(metrics: Run['metrics'], step: number): Run['metrics'] {
   );
 }
 
+/**
+ * Whether a run that has ended can go on: from its newest checkpoint, or from the start where there is none. What
+ * failed before its first checkpoint would only fail again.
+ */
+export function canGoOn({ checkpoints }: Run, status: RunStatus | 'crashed'): boolean {
+  return status !== 'finished' && (checkpoints.length > 0 || status !== 'failed');
+}
+
 export function latest(run: Run, key: string): number | undefined {
   return run.metrics[key]?.values.at(-1);
 }

@@ -47,7 +47,7 @@ function bannerOf(page: Page): Banner | undefined {
           `It ended without a last word after step ${formatStep(run.step)}. ` +
           (from
             ? `${from} The result is the same, bit for bit, as if nothing had happened.`
-            : 'There was no checkpoint yet, so pretrain again; trainer.log in the run folder may say why.'),
+            : 'There was no checkpoint yet: Resume begins anew, with the same seed. trainer.log in the run folder may say why it died.'),
         resume,
         reveal: true,
       };

@@ -11,7 +11,7 @@ import {
   secondsLeft,
 } from '../protocol/format';
 import type { FromDashboard } from '../protocol/messages';
-import { latest } from '../protocol/run';
+import { canGoOn, latest } from '../protocol/run';
 import { send } from './host';
 import { icon } from './icons';
 import type { IconName } from './icons';
@@ -26,9 +26,8 @@ interface Action {
   readonly enabled: boolean;
 }
 
-/** A run that ended, however it ended, goes on from its newest checkpoint. */
-export const canResume = ({ run, liveStatus }: Page) =>
-  liveStatus === 'paused' || (!isLive(liveStatus) && liveStatus !== 'finished' && run.checkpoints.length > 0);
+export const canResume = ({ run, liveStatus, evaluating }: Page) =>
+  liveStatus === 'paused' || (!isLive(liveStatus) && !evaluating && canGoOn(run, liveStatus));
 
 export const resumeAction: FromDashboard = { type: 'command', command: 'resume' };
 export const revealAction: FromDashboard = { type: 'command', command: 'reveal' };

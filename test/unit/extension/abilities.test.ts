@@ -16,6 +16,7 @@ describe('what can be done with a run', () => {
     ['training', training, true, 'pause stop checkpoint evaluate'],
     ['paused', [...training, { type: 'status', status: 'paused' }], true, 'resume stop checkpoint evaluate'],
     ['crashed without a checkpoint', training, false, 'resume delete'],
+    ['failed without one', [...training, { type: 'status', status: 'failed' }], false, 'delete'],
     ['crashed with one', [...training, checkpoint(10)], false, 'resume evaluate delete'],
     ['finished', [...training, checkpoint(10), finished], false, 'evaluate delete'],
     ['finished, being judged', [...training, checkpoint(10), finished, evaluating], true, 'stop evaluate'],
