@@ -84,9 +84,9 @@ function evaluationLine(block: 'probe' | 'finetune', runs: readonly TrackedRun[]
   return { text: parts.join(' · '), table: scores.length > 0 ? scoresTable(scores) : 'No scores yet.' };
 }
 
-/** "linear probe of step 4,000, 40%: choosing the learning rate" */
+/** "linear probe 40%, step 4,000: choosing the learning rate" */
 export function evaluatingText({ kind, step, done, message }: NonNullable<Run['evaluating']>): string {
-  return `${formatEvaluation({ kind, labels: 1 })} of step ${formatStep(step)}, ${formatPercent(done, 0)}${message ? `: ${message}` : ''}`;
+  return `${formatEvaluation({ kind, labels: 1 })} ${formatPercent(done, 0)}, step ${formatStep(step)}${message ? `: ${message}` : ''}`;
 }
 
 function shortName(evaluation: Evaluation): string {

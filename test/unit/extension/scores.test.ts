@@ -64,7 +64,7 @@ describe('the text beside a block', () => {
       },
     ];
     expect(scoreLine('probe', [tracked(judging, { alive: true })])?.text).toBe(
-      'linear probe of step 4,000, 40%: choosing the learning rate',
+      'linear probe 40%, step 4,000: choosing the learning rate',
     );
     expect(scoreLine('finetune', [tracked(judging, { alive: true })])).toBeUndefined();
   });

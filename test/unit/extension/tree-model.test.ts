@@ -96,7 +96,7 @@ describe('a run', () => {
     const store = storeWith([run]);
     expect(look(store, { kind: 'run', directory: run.directory })?.icon[0]).toBe('loading~spin');
     expect(look(store, { kind: 'checkpoint', directory: run.directory, step: 4000 })).toMatchObject({
-      description: 'linear probe of step 4,000, 40%',
+      description: 'linear probe 40%, step 4,000',
       icon: ['loading~spin', 'charts.blue'],
     });
   });
