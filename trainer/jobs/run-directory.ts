@@ -77,8 +77,10 @@ export function newRunId(now: Date): string {
 }
 
 async function gitState(folder: string): Promise<RunManifest['git']> {
+  // A repository that came in an archive may name a program here, which `git status` would run.
+  const safely = ['-c', 'core.fsmonitor=false', '-C', folder];
   const git = async (...args: string[]) =>
-    (await promisify(execFile)('git', ['-C', folder, ...args], { timeout: 5000, windowsHide: true })).stdout.trim();
+    (await promisify(execFile)('git', [...safely, ...args], { timeout: 5000, windowsHide: true })).stdout.trim();
   try {
     const commit = await git('rev-parse', 'HEAD');
     return { commit, dirty: (await git('status', '--porcelain', '--untracked-files=no')) !== '' };
