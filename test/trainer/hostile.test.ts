@@ -7,7 +7,7 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readOwner, readRun, runsFolder } from '../../client/index';
 import { hugePng } from '../unit/data/huge-png';
 import { ended, follow, kill, project, sha256, start, tiny, tinyWith, train, trainerPath } from './support';
@@ -98,6 +98,21 @@ it('a checkpoint whose header claims more than there is, checksum and all, is se
     `${model} is not a usable safetensors file: its header says it is 9223372036854775808 bytes long, more than the file holds.`,
   );
   kill(resumed.pid);
+});
+
+describe.runIf(process.platform === 'linux')('on a machine without a GPU, or one whose drivers are hidden', () => {
+  beforeAll(() => {
+    for (const name of ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES']) vi.stubEnv(name, '/no/such/driver.json');
+  });
+  afterAll(() => void vi.unstubAllEnvs());
+
+  it('one that is asked for by name fails the run with the fix, and auto trains on the CPU', async () => {
+    const { run: asked } = await train(tinyWith({ steps: 2 }, { device: 'webgpu' }));
+    expect(asked.status).toBe('failed');
+    expect(asked.reason).toMatch(/^"device" is "webgpu", which does not work here: .*\. Say "cpu" or "auto"\.$/s);
+    const { run: any } = await train(tinyWith({ steps: 2 }, { device: 'auto' }));
+    expect(any).toMatchObject({ status: 'finished', step: 2, engine: expect.stringMatching(/CPU/) as string });
+  });
 });
 
 // Elsewhere a process cannot be held to a size.
