@@ -129,6 +129,7 @@ describe('the life of a run, from its config to the trash', () => {
     await dialog.getByText(/Delete the run of/).waitFor();
     await workbench.screenshot('delete-run');
     await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await dialog.waitFor({ state: 'detached' }); // it covers the rows until then
     await onlyRun();
 
     await row.click({ button: 'right' });
