@@ -22,6 +22,8 @@ const formatVersion = 1;
 const pixelsFile = 'pixels.bin';
 const indexFile = 'index.json';
 const chunk = 64;
+/** Of decoded images that may wait for their turn. */
+const windowBytes = 1 << 25;
 const unusedDays = 30;
 
 export interface Store {
@@ -106,8 +108,9 @@ async function build(folder: string, options: StoreOptions): Promise<Decoded[]> 
   const bad: { file: string; reason: string }[] = [];
   let bytes = 0;
   try {
-    // A window of chunks is under way at once; their results are written in order.
-    const ahead = Math.max(1, pool.threads) * 2;
+    // A window of chunks is under way at once; their results are written in order. It is wide where images are
+    // small, so that the threads have work while this one is busy with something else for a moment.
+    const ahead = Math.max(2 * Math.max(1, pool.threads), Math.floor(windowBytes / (chunk * side * side * 3)));
     const pending: ReturnType<typeof decodeChunk>[] = [];
     const decodeChunk = (from: number) => {
       const result = pool.run({ kind: 'decode', origins: items.slice(from, from + chunk).map((i) => i.origin), side });

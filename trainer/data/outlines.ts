@@ -98,8 +98,17 @@ function heart(x: number, y: number): number {
   return Math.min(disc, diamond);
 }
 
-/** The outline about its own centroid and scaled to area pi, both measured once on a fine grid. */
+/** The outline about its own centroid and scaled to area pi. Measured when first drawn: most threads draw none. */
 function unitArea(outline: Outline): Outline {
+  let measured: ReturnType<typeof measure> | undefined;
+  return (x, y) => {
+    const { scale, centreX, centreY } = (measured ??= measure(outline));
+    return outline(x / scale + centreX, y / scale + centreY) * scale;
+  };
+}
+
+/** On a fine grid. */
+function measure(outline: Outline): { scale: number; centreX: number; centreY: number } {
   const steps = 400;
   const extent = 1.3;
   const step = (2 * extent) / steps;
@@ -117,7 +126,5 @@ function unitArea(outline: Outline): Outline {
     }
   }
   const scale = Math.sqrt(Math.PI / (count * step * step));
-  const centreX = sumX / count;
-  const centreY = sumY / count;
-  return (x, y) => outline(x / scale + centreX, y / scale + centreY) * scale;
+  return { scale, centreX: sumX / count, centreY: sumY / count };
 }

@@ -29,17 +29,17 @@ export function random(...key: readonly (string | number)[]): Random {
     h = Math.imul(h ^ (h >>> 13), 3266489909);
     return (h ^= h >>> 16) >>> 0;
   };
-  let a = seedWord();
-  let b = seedWord();
-  let c = seedWord();
-  let d = seedWord();
+  // In typed memory: closed-over numbers of 32 bits would be boxed anew at every draw.
+  const state = Int32Array.of(seedWord(), seedWord(), seedWord(), seedWord());
   const word = () => {
-    const t = (((a + b) | 0) + d) | 0;
-    d = (d + 1) | 0;
-    a = b ^ (b >>> 9);
-    b = (c + (c << 3)) | 0;
-    c = ((c << 21) | (c >>> 11)) + t;
-    c |= 0;
+    const b = state[1]!;
+    const c = state[2]!;
+    const d = state[3]!;
+    const t = (state[0]! + b + d) | 0;
+    state[0] = b ^ (b >>> 9);
+    state[1] = c + (c << 3);
+    state[2] = ((c << 21) | (c >>> 11)) + t;
+    state[3] = d + 1;
     return t >>> 0;
   };
   for (let i = 0; i < 12; i++) word();
