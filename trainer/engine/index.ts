@@ -1,7 +1,7 @@
 import type { Engine, EngineOptions } from './types';
 
 export type * from './types';
-export { probeEngines, type EngineReport } from './probe';
+export { probeDevice, probeEngines, type EngineReport } from './probe';
 
 /**
  * Makes an engine. Only what it needs is loaded: ONNX Runtime for `onnx` (the default),

@@ -19,7 +19,7 @@ export interface EngineReport {
 
 /** Tries every engine; about a second. Never throws. */
 export async function probeEngines(): Promise<EngineReport[]> {
-  const [cpu, webgpu] = await Promise.all([probe('cpu'), probe('webgpu')]);
+  const [cpu, webgpu] = await Promise.all([probeDevice('cpu'), probeDevice('webgpu')]);
   return [
     { name: 'onnx', device: 'webgpu', ...webgpu },
     { name: 'onnx', device: 'cpu', ...cpu },
@@ -44,7 +44,8 @@ ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: 
 
 type Finding = Pick<EngineReport, 'available' | 'detail'>;
 
-function probe(device: Device): Promise<Finding> {
+/** Tries ONNX Runtime on one device. Never throws. */
+export function probeDevice(device: Device): Promise<Finding> {
   const graph = createGraph();
   const x = graph.input('x', { shape: [2], dtype: 'float32' });
   const model = Buffer.from(modelBytes(graph, [graph.node('Add', [x, x], x)])).toString('base64');

@@ -1,7 +1,7 @@
 /** Which engine a run gets. */
 import { add } from '@tensorflow/tfjs-core';
 import type { ExperimentConfig } from '../../protocol/config';
-import { createEngine, probeEngines } from '../engine/index';
+import { createEngine, probeDevice } from '../engine/index';
 import type { Device, Engine, EngineName } from '../engine/types';
 
 export interface ChosenEngine {
@@ -26,8 +26,8 @@ export async function chooseEngine({ engine, device }: ExperimentConfig): Promis
   }
   const cpu = () => createEngine({ engine: name, device: 'cpu' });
   if (device === 'cpu' || name === 'reference') return { engine: await cpu() };
-  const gpu = (await probeEngines()).find((found) => found.device === 'webgpu' && found.available);
-  if (!gpu) return { engine: await cpu() };
+  const gpu = await probeDevice('webgpu');
+  if (!gpu.available) return { engine: await cpu() };
   try {
     return { engine: await workingEngine(name, 'webgpu') };
   } catch (error) {
