@@ -1,15 +1,26 @@
 /** Starting a trainer that outlives whoever started it. */
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import type { EvaluateParams } from '../protocol/control';
 import type { Problem } from '../protocol/validate';
 
 export interface LaunchOptions {
   /** The Node to run: the editor's own (with `ELECTRON_RUN_AS_NODE=1` in `env`) or any other. */
   readonly nodePath: string;
   readonly trainerPath: string;
-  /** `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --step N --kind KIND`. */
+  /** `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kind KIND [--step N] [--settings JSON]`. */
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
+}
+
+/** What `evaluate RUNDIR` is told on its command line. */
+export function evaluateFlags({ kind, step, settings }: EvaluateParams): string[] {
+  return [
+    ...['--kind', kind],
+    ...(step === undefined ? [] : ['--step', String(step)]),
+    ...(settings ? ['--settings', JSON.stringify(settings)] : []),
+  ];
 }
 
 /** The trainer refused to start; `problems` are the places in the config, if that is the reason. */
@@ -36,7 +47,7 @@ export function launchTrainer(
   options: LaunchOptions,
 ): Promise<{ readonly runDirectory: string; readonly pid: number }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(options.nodePath, [options.trainerPath, ...options.args], {
+    const child = spawn(options.nodePath, [...mapped(options.trainerPath), options.trainerPath, ...options.args], {
       cwd: options.cwd,
       env: options.env ?? process.env,
       detached: true,
@@ -68,6 +79,11 @@ export function launchTrainer(
     };
     const fail = (message: string) => settle({ error: { message } });
   });
+}
+
+/** Builds for development have source maps: errors then name the line of the source, not of the bundle. */
+function mapped(script: string): string[] {
+  return existsSync(`${script}.map`) ? ['--enable-source-maps'] : [];
 }
 
 function parseHandshake(line: string): Handshake {

@@ -1,6 +1,7 @@
 /** The commands of the palette, menus, lenses and dashboards. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import type { EvaluationSettings } from '../protocol/config';
 import type { EvaluationKind } from '../protocol/events';
 import { abilities, type Ability } from './abilities';
 import type { Dashboards } from './dashboard';
@@ -160,12 +161,30 @@ async function evaluateRun({ store, launcher }: Services, kind: EvaluationKind, 
   const tracked = await need(store, argument, 'evaluate');
   if (!tracked) return;
   const step = targetStep(argument);
+  const settings = await evaluationSettings(tracked.configFile);
   // A live trainer does it itself: it alone writes the run directory.
-  if (tracked.alive) return void (await store.request(tracked.directory, 'evaluate', { kind, step }));
+  if (tracked.alive) return void (await store.request(tracked.directory, 'evaluate', { kind, step, settings }));
   const newest = Math.max(...tracked.run.checkpoints.map((checkpoint) => checkpoint.step));
   const title = vscode.l10n.t('evaluating {0}...', experimentName(tracked.configFile));
-  const args = ['evaluate', tracked.directory, '--step', String(step ?? newest), '--kind', kind];
+  const { evaluateFlags } = await import('../client');
+  const args = ['evaluate', tracked.directory, ...evaluateFlags({ kind, step: step ?? newest, settings })];
   await launcher.launch(title, args, tracked.configFile);
+}
+
+/** The blocks as they stand on the screen, saved or not; undefined, for those of the run, when the file is gone. Throws when it has problems. */
+async function evaluationSettings(configFile: string): Promise<EvaluationSettings | undefined> {
+  const uri = vscode.Uri.file(configFile);
+  const exists = await vscode.workspace.fs.stat(uri).then(
+    () => true,
+    () => false,
+  );
+  if (!exists) return undefined;
+  const text = (await vscode.workspace.openTextDocument(uri)).getText();
+  const { describeProblems, parseExperiment } = await import('../protocol/validate');
+  const parsed = parseExperiment(text);
+  if (!parsed.ok) throw new Error(describeProblems(basename(configFile), text, parsed.problems.slice(0, 1)));
+  const { probe, finetune } = parsed.config;
+  return { probe, finetune };
 }
 
 async function deleteRuns(store: RunStore, argument: Argument, selection: unknown): Promise<void> {
@@ -173,12 +192,7 @@ async function deleteRuns(store: RunStore, argument: Argument, selection: unknow
   const named = [...new Set(several.map((one) => directoryOf(store, one)).filter((one) => one !== undefined))];
   const chosen =
     named.length > 0 ? named : [(await need(store, argument, 'delete'))?.directory].filter((one) => one !== undefined);
-  const live = chosen.filter((directory) => store.runs.get(directory)?.alive);
-  if (live.length > 0) {
-    void vscode.window.showWarningMessage(vscode.l10n.t('A run at work cannot be deleted; stop it first.'));
-    return;
-  }
-  if (chosen.length === 0) return;
+  if (chosen.length === 0 || (await refuseLive(chosen))) return;
   const first = store.runs.get(chosen[0]!);
   const what =
     chosen.length > 1
@@ -191,7 +205,18 @@ async function deleteRuns(store: RunStore, argument: Argument, selection: unknow
   const ids = chosen.map((directory) => basename(directory)).join(', ');
   const detail = vscode.l10n.t('{0}. You can bring it back from the trash.', ids);
   if ((await vscode.window.showWarningMessage(what, { modal: true, detail }, move)) !== move) return;
+  // It may have been resumed while the question stood.
+  if (await refuseLive(chosen)) return;
   for (const directory of chosen) await trash(store, directory);
+}
+
+/** Asks the disk, not what was last seen: another window or a terminal may have started it. */
+async function refuseLive(directories: readonly string[]): Promise<boolean> {
+  const { liveOwner } = await import('../client');
+  const owners = await Promise.all(directories.map(liveOwner));
+  if (owners.every((owner) => owner === undefined)) return false;
+  void vscode.window.showWarningMessage(vscode.l10n.t('A run at work cannot be deleted; stop it first.'));
+  return true;
 }
 
 async function trash(store: RunStore, directory: string): Promise<void> {

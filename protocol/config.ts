@@ -207,7 +207,11 @@ export const ExperimentConfig = z
   })
   .describe('A Tessera experiment.');
 
+/** How checkpoints are judged. Unlike the rest it may change after the training: a run is judged as one now wants. */
+export const EvaluationSettings = z.strictObject({ probe: ProbeConfig, finetune: FinetuneConfig });
+
 export type ExperimentConfig = z.output<typeof ExperimentConfig>;
+export type EvaluationSettings = z.output<typeof EvaluationSettings>;
 export type DataConfig = z.output<typeof DataConfig>;
 export type BackboneConfig = z.output<typeof BackboneConfig>;
 export type DecoderConfig = z.output<typeof DecoderConfig>;

@@ -1,4 +1,5 @@
 /** What can be asked of a live trainer over its socket (JSON-RPC; the names are the methods). */
+import type { EvaluationSettings } from './config';
 import type { EvaluationKind, RunEvent } from './events';
 
 /** First call on a connection; anything before it, or a wrong token, closes the connection. */
@@ -11,6 +12,8 @@ export interface EvaluateParams {
   /** The last checkpoint when absent; a live run writes one first. */
   readonly step?: number;
   readonly kind: EvaluationKind;
+  /** Those that the run began with when absent. */
+  readonly settings?: EvaluationSettings;
 }
 
 /** Requests, all answered when the trainer has taken them up; their effects arrive as events. */

@@ -5,12 +5,13 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { connect, LaunchError, listRuns, runsFolder } from '../client/index';
+import type { EvaluationSettings } from '../protocol/config';
 import type { EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
 import { demo } from './cli/demo';
 import { examine } from './cli/doctor';
 import { exportRun } from './cli/export';
-import { findRun, UsageError } from './cli/find';
+import { findRun, isConfigFile, UsageError } from './cli/find';
 import { init } from './cli/init';
 import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
 import { createOutput, printable, table } from './cli/output';
@@ -77,14 +78,32 @@ async function train(args: readonly string[], { detach, json = false }: { detach
 
 const stepOption = () => new Option('--step <step>', 'the checkpoint; the newest by default').argParser(whole);
 
-function evaluation(command: Command, kindOf: (options: { kind?: EvaluationKind }) => EvaluationKind) {
+interface EvaluateOptions {
+  readonly step?: number;
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly kind?: EvaluationKind;
+}
+
+async function evaluationSettings(file: string): Promise<EvaluationSettings> {
+  const { probe, finetune } = await readConfigFile(file);
+  return { probe, finetune };
+}
+
+function evaluation(command: Command, kindOf: (options: EvaluateOptions) => EvaluationKind) {
   command
     .argument('[run]', runHelp)
     .addOption(stepOption())
+    .option(
+      '--config <file>',
+      'take the blocks "probe" and "finetune" from this config; from [run] if that is one, else as they were when the run began',
+    )
     .option('--json', 'every event as a line of JSON')
-    .action(async (what: string | undefined, options: { step?: number; json?: boolean; kind?: EvaluationKind }) => {
+    .action(async (what: string | undefined, options: EvaluateOptions) => {
+      const { step, config = isConfigFile(what) ? what : undefined, json = false } = options;
       const { directory } = await findRun(what);
-      await evaluateRun(directory, kindOf(options), options.step, createOutput(options.json ?? false));
+      const settings = config === undefined ? undefined : await evaluationSettings(config);
+      await evaluateRun(directory, { kind: kindOf(options), step, settings }, createOutput(json));
     });
 }
 evaluation(

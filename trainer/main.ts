@@ -1,10 +1,13 @@
 /**
- * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kind KIND [--step N]`.
+ * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kind KIND [--step N]
+ * [--settings JSON]`, where the settings are the blocks `probe` and `finetune` of a config.
  * Says one line of JSON when it owns its run, or why it does not; from then on it speaks through the journal.
  */
 import { writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import * as z from 'zod';
 import { logPath } from '../client/index';
+import { EvaluationSettings } from '../protocol/config';
 import type { RunStatus } from '../protocol/events';
 import { conclude } from './jobs/conclude';
 import { ConfigError } from './jobs/config-file';
@@ -23,7 +26,12 @@ async function takeOrder(args: string[]): Promise<Order> {
   const { positionals, values } = parseArgs({
     args,
     allowPositionals: true,
-    options: { again: { type: 'boolean' }, kind: { type: 'string' }, step: { type: 'string' } },
+    options: {
+      again: { type: 'boolean' },
+      kind: { type: 'string' },
+      step: { type: 'string' },
+      settings: { type: 'string' },
+    },
   });
   const [command, path] = positionals;
   if (!command || !path) throw new Error('Say what to do: pretrain CONFIG, resume RUNDIR or evaluate RUNDIR.');
@@ -44,10 +52,22 @@ async function takeOrder(args: string[]): Promise<Order> {
       const step = values.step === undefined ? undefined : Number(values.step);
       if (step !== undefined && !Number.isSafeInteger(step))
         throw new Error(`--step must be a number, not ${values.step}.`);
-      return { session: await openRun(path), job: (session) => evaluate(session, { kind, step }) };
+      const settings = values.settings === undefined ? undefined : parseSettings(values.settings);
+      return { session: await openRun(path), job: (session) => evaluate(session, { kind, step, settings }) };
     }
     default:
       throw new Error(`There is no job "${command}".`);
+  }
+}
+
+function parseSettings(text: string): EvaluationSettings {
+  try {
+    return EvaluationSettings.parse(JSON.parse(text));
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
+    throw new Error(`--settings must be the blocks probe and finetune of a config, as JSON. ${reason}`, {
+      cause: error,
+    });
   }
 }
 

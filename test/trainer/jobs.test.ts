@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRun } from '../../client/index';
@@ -73,6 +73,23 @@ describe('the jobs, from the command line', () => {
     expect(existsSync(join(directory, 'evaluations', 'step-000040-finetune-1.safetensors'))).toBe(true);
   });
 
+  it('judges by the config as it is now when named one, and as it was when the run began otherwise', async () => {
+    const later = join(folder, 'later.jsonc');
+    await writeFile(later, JSON.stringify(tinyWith({}, { probe: { k: 3, labels: [0.5, 1] } })));
+    const judge = async (...args: string[]) =>
+      json(await tessera(folder, 'evaluate', '--kind', 'knn', '--json', ...args)).flatMap((event) =>
+        event.type === 'evaluation' ? [event.evaluation] : [],
+      );
+    const asNow = await judge('--config', later);
+    expect(asNow.map(({ labels, protocol }) => [labels, protocol.slice(0, 8)])).toEqual([
+      [0.5, 'kNN, k 3'],
+      [1, 'kNN, k 3'],
+    ]);
+    expect((await judge())[0]!.protocol).toContain('k 5,');
+    await writeFile(file, await readFile(later));
+    expect((await judge(file))[0]!.protocol).toContain('k 3,');
+  });
+
   it('lists, shows and exports', async () => {
     const { runId } = (await readRun(directory)).manifest;
     const listed = JSON.parse((await tessera(folder, 'list', '--json')).stdout) as { runs: unknown[] };
@@ -104,6 +121,7 @@ describe('the jobs, from the command line', () => {
       [['export', '--step', '7'], 2],
       [['stop'], 1],
       [['evaluate', '--kind', 'knn', '--step', '7'], 1],
+      [['probe', '--config', 'no-such-config.jsonc'], 1],
     ] as const) {
       expect((await tessera(folder, ...args)).code, args.join(' ')).toBe(code);
     }

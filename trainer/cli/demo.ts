@@ -35,9 +35,9 @@ export async function demo(seeds: number, file?: string): Promise<void> {
     if ((await watchTraining(directory, false)) !== 0)
       throw new Error(`The pretraining did not finish; see ${directory}.`);
     process.stdout.write('Linear probe\n');
-    const probed = await evaluateRun(directory, 'probe', undefined, createOutput(false));
+    const probed = await evaluateRun(directory, { kind: 'probe' }, createOutput(false));
     process.stdout.write('Fine-tuning with 10% of the labels\n');
-    const tuned = await evaluateRun(directory, 'finetune', undefined, createOutput(false));
+    const tuned = await evaluateRun(directory, { kind: 'finetune' }, createOutput(false));
     const probe = row(probed, 'probe');
     const finetune = row(tuned, 'finetune');
     scores.push({

@@ -15,7 +15,7 @@ export async function findRun(what?: string): Promise<ListedRun> {
     const directory = resolve(what);
     return { directory, manifest: await readManifest(directory) };
   }
-  if (what?.endsWith('.jsonc') || what?.endsWith('.json')) {
+  if (isConfigFile(what)) {
     const file = resolve(what);
     if (!(await exists(file))) throw new UsageError(`There is no file ${file}.`);
     const name = relative(dirname(file), file);
@@ -33,6 +33,11 @@ export async function findRun(what?: string): Promise<ListedRun> {
     throw new UsageError(`"${what}" may be ${matches.map(({ manifest }) => manifest.runId).join(' or ')}.`);
   }
   return first;
+}
+
+/** Whether a person means a config file; runs have no such names. */
+export function isConfigFile(what: string | undefined): what is string {
+  return what !== undefined && /\.jsonc?$/.test(what);
 }
 
 async function exists(path: string): Promise<boolean> {

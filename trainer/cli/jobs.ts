@@ -1,6 +1,15 @@
 /** Starting jobs and watching them: the trainer is the same detached process that the editor starts. */
-import { followRun, launchTrainer, liveOwner, readRun, type Feed, type FeedUpdate } from '../../client/index';
-import type { EvaluationKind, RunEvent } from '../../protocol/events';
+import {
+  evaluateFlags,
+  followRun,
+  launchTrainer,
+  liveOwner,
+  readRun,
+  type Feed,
+  type FeedUpdate,
+} from '../../client/index';
+import type { EvaluateParams } from '../../protocol/control';
+import type { RunEvent } from '../../protocol/events';
 import { bundlePath } from '../jobs/versions';
 import { UsageError } from './find';
 import { createOutput, type Output } from './output';
@@ -37,14 +46,12 @@ export type EvaluationEvent = Extract<RunEvent, { type: 'evaluation' }>;
 /** Evaluates a checkpoint, by the live trainer if there is one, and returns what it scored. */
 export async function evaluateRun(
   directory: string,
-  kind: EvaluationKind,
-  step: number | undefined,
+  params: EvaluateParams,
   output: Output,
 ): Promise<EvaluationEvent[]> {
   const { seq: before } = await readRun(directory);
   const live = (await liveOwner(directory)) !== undefined;
-  if (!live)
-    await launch(['evaluate', directory, '--kind', kind, ...(step === undefined ? [] : ['--step', String(step)])]);
+  if (!live) await launch(['evaluate', directory, ...evaluateFlags(params)]);
 
   const events: RunEvent[] = [];
   let isAsked = !live;
@@ -63,7 +70,7 @@ export async function evaluateRun(
     {
       onStart: async (feed) => {
         if (!live) return;
-        await feed.request('evaluate', { kind, step });
+        await feed.request('evaluate', params);
         from = feed.current().run.seq;
         isAsked = true;
       },

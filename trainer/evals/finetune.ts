@@ -33,20 +33,19 @@ const TEST_BATCH = 128;
  * Full fine-tuning with each share of the training labels (He et al. 2021, appendix A.1): all weights learn, each
  * layer `layerDecay` times slower than the next. The baseline trains the same model from scratch on the same
  * batches with the same budget, all layers at the full rate as is customary. Both are scored after their last
- * step: the test set picks nothing.
+ * step: the test set picks nothing. Yields a result as each share is done.
  */
-export async function finetuneEvaluation(
+export async function* finetuneEvaluation(
   engine: Engine,
   { encoder, pretrained, data }: FinetuneInput,
   options: FinetuneOptions,
   { onProgress, signal }: Watch = {},
-): Promise<FinetuneResult[]> {
+): AsyncGenerator<FinetuneResult, void> {
   const { classes, labels } = data;
   const { seed } = options;
   checkTrainingLabels(labels.train, labels.train.length, classes);
   checkLabels(labels.test, labels.test.length, classes, 'test');
 
-  const results: FinetuneResult[] = [];
   for (const [i, share] of options.labels.entries()) {
     const startedAt = performance.now();
     const chosen = stratifiedSubset(labels.train, share, seed);
@@ -82,9 +81,8 @@ export async function finetuneEvaluation(
       seed,
       startedAt,
     });
-    results.push({ evaluation, weights: tuned.weights });
+    yield { evaluation, weights: tuned.weights };
   }
-  return results;
 }
 
 interface Budget {

@@ -13,21 +13,21 @@ export type KnnOptions = Pick<ProbeConfig, 'k' | 'temperature'>;
 
 /**
  * Weighted k-nearest-neighbour classification (Wu et al. 2018; k 20 and temperature 0.07 as in DINO) with
- * each share of the training labels, beside a random-init encoder.
+ * each share of the training labels, beside a random-init encoder. Yields a row as each share is done; what cannot
+ * be is refused before the first.
  */
-export async function knnEvaluation(
+export async function* knnEvaluation(
   engine: Engine,
   features: FrozenFeatures,
   options: KnnOptions & { readonly labels: readonly number[]; readonly seed: number },
   watch: Watch = {},
-): Promise<Evaluation[]> {
+): AsyncGenerator<Evaluation, void> {
   const { classes, labels, pretrained, randomInit } = features;
   checkTrainingLabels(labels.train, pretrained.train.size, classes);
   checkLabels(labels.test, pretrained.test.size, classes, 'test');
   const subsets = options.labels.map((share) => stratifiedSubset(labels.train, share, options.seed));
   for (const subset of subsets) checkNeighbours(options.k, subset.length);
 
-  const rows: Evaluation[] = [];
   for (const [i, subset] of subsets.entries()) {
     const startedAt = performance.now();
     const share = options.labels[i]!;
@@ -45,22 +45,19 @@ export async function knnEvaluation(
     const protocol = `kNN, k ${options.k}, cosine similarity, temperature ${options.temperature}`;
     const { seed } = options;
     const trainImages = subset.length;
-    rows.push(
-      report({
-        kind: 'knn',
-        protocol,
-        share,
-        trainImages,
-        classes,
-        testLabels: labels.test,
-        predictions,
-        baseline,
-        seed,
-        startedAt,
-      }),
-    );
+    yield report({
+      kind: 'knn',
+      protocol,
+      share,
+      trainImages,
+      classes,
+      testLabels: labels.test,
+      predictions,
+      baseline,
+      seed,
+      startedAt,
+    });
   }
-  return rows;
 }
 
 /**

@@ -16,14 +16,15 @@ const HELD_OUT = 0.2;
 /**
  * Linear probe of the frozen encoder with each share of the training labels, beside a random-init encoder's.
  * As in MAE's protocol a batch norm without affine parameters precedes the linear layer; its statistics are
- * those of all the labelled training embeddings, which are at hand because they are cached.
+ * those of all the labelled training embeddings, which are at hand because they are cached. Yields a row as each
+ * share is done; what cannot be is refused before the first.
  */
-export async function probeEvaluation(
+export async function* probeEvaluation(
   engine: Engine,
   features: FrozenFeatures,
   options: ProbeOptions,
   { onProgress, signal }: Watch = {},
-): Promise<Evaluation[]> {
+): AsyncGenerator<Evaluation, void> {
   const { classes, labels, pretrained, randomInit } = features;
   checkTrainingLabels(labels.train, pretrained.train.size, classes);
   checkLabels(labels.test, pretrained.test.size, classes, 'test');
@@ -32,7 +33,6 @@ export async function probeEvaluation(
   // Before the first minute of work, not after it.
   if (options.learningRates.length > 1) for (const subset of subsets) holdOut(take(labels.train, subset), seed);
 
-  const rows: Evaluation[] = [];
   for (const [i, subset] of subsets.entries()) {
     const startedAt = performance.now();
     const share = options.labels[i]!;
@@ -49,22 +49,19 @@ export async function probeEvaluation(
     };
     const probe = await judge(pretrained, 0);
     const baseline = await judge(randomInit, 1);
-    rows.push(
-      report({
-        kind: 'probe',
-        protocol: describe(options, probe.learningRate, baseline.learningRate),
-        share,
-        trainImages: subset.length,
-        classes,
-        testLabels: labels.test,
-        predictions: probe.predictions,
-        baseline: { name: 'random init', predictions: baseline.predictions },
-        seed,
-        startedAt,
-      }),
-    );
+    yield report({
+      kind: 'probe',
+      protocol: describe(options, probe.learningRate, baseline.learningRate),
+      share,
+      trainImages: subset.length,
+      classes,
+      testLabels: labels.test,
+      predictions: probe.predictions,
+      baseline: { name: 'random init', predictions: baseline.predictions },
+      seed,
+      startedAt,
+    });
   }
-  return rows;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
 import * as z from 'zod';
+import { EvaluationSettings } from '../../protocol/config';
 import type { EvaluateParams, HelloParams } from '../../protocol/control';
 import type { RunEvent } from '../../protocol/events';
 import type { RequestQueue } from './requests';
@@ -37,6 +38,7 @@ const helloSchema = z.object({ token: z.string(), protocol: z.literal(1) }) sati
 const evaluateSchema = z.object({
   step: z.int().min(0).optional(),
   kind: z.enum(['knn', 'probe', 'finetune']),
+  settings: EvaluationSettings.optional(),
 }) satisfies z.ZodType<EvaluateParams>;
 
 const HELLO_TIMEOUT_MS = 10_000;

@@ -1,5 +1,6 @@
 /** Judging checkpoints: the protocols of evals/ on the images of a run, told in its journal. */
 import { join } from 'node:path';
+import type { FinetuneConfig } from '../../protocol/config';
 import type { EvaluateParams } from '../../protocol/control';
 import type { Evaluation, EvaluationKind, RunStatus } from '../../protocol/events';
 import { checkpointName } from '../../client/index';
@@ -24,22 +25,22 @@ export interface EvaluatorParts {
   readonly data: Data;
 }
 
-/** Evaluates the checkpoint of one step: events tell how far it is, then what it scored. */
-export type Evaluator = (step: number, kind: EvaluationKind) => Promise<void>;
+/** Evaluates the checkpoint of one step: events tell how far it is, and what it scored as soon as it is known. */
+export type Evaluator = (params: EvaluateParams & { readonly step: number }) => Promise<void>;
 
 const PROGRESS_MS = 500;
 
 /** Throws when the data have no labels to judge by. */
 export function createEvaluator({ session, engine, method, data }: EvaluatorParts): Evaluator {
   const { config, directory, emit, requests } = session;
-  const { seed, probe, finetune } = config;
+  const { seed } = config;
   const { train, test, classes = [] } = data;
   const { encoder } = method;
   checkLabels(train.labels, train.size, classes, 'training');
   checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
   const labels = { train: train.labels, test: test.labels };
   const fresh = method.init(seed);
-  const images: LabelledImages = {
+  const images = ({ transform }: FinetuneConfig): LabelledImages => ({
     classes,
     labels,
     imageShape: [train.imageSize, train.imageSize, 3],
@@ -49,13 +50,13 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
         set: subset(train, indices),
         batchSize,
         seed,
-        transform: finetune.transform,
+        transform,
         startStep: 0,
         totalSteps: steps,
         field: 'finetune.batchSize',
       }),
     testBatches: (batchSize) => evalBatches(test, { ...data, batchSize }),
-  };
+  });
 
   /** Tells of `share` of the whole work, which begins at `from`. */
   function watch(step: number, kind: EvaluationKind, from: number, share: number): Required<Watch> {
@@ -81,35 +82,32 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
     return { classes, labels, pretrained, randomInit };
   }
 
-  return async (step, kind) => {
+  return async ({ step, kind, settings: { probe, finetune } = config }) => {
     emit({ type: 'evaluating', step, kind, done: 0, message: 'Reading the checkpoint' });
     const { state: weights } = await loadCheckpoint(directory, step, fresh, 'model');
-    const tell = (rows: readonly Evaluation[]) => {
-      for (const evaluation of rows) emit({ type: 'evaluation', step, evaluation });
-    };
     if (kind === 'finetune') {
-      const input = { encoder, pretrained: weights, data: images };
-      for (const { evaluation, weights } of await finetuneEvaluation(
-        engine,
-        input,
-        { ...finetune, seed },
-        watch(step, kind, 0, 1),
-      )) {
+      const input = { encoder, pretrained: weights, data: images(finetune) };
+      const results = finetuneEvaluation(engine, input, { ...finetune, seed }, watch(step, kind, 0, 1));
+      for await (const { evaluation, weights } of results) {
         const name = `${checkpointName(step)}-finetune-${evaluation.labels}.safetensors`;
         await keepSafetensors(join(directory, 'evaluations', name), weights, { step: String(step) });
-        tell([evaluation]);
+        emit({ type: 'evaluation', step, evaluation });
       }
       return;
     }
     const frozen = await frozenFeatures(step, kind, weights);
     const rest = watch(step, kind, 0.5, 0.5);
-    if (kind === 'probe') tell(await probeEvaluation(engine, frozen, { ...probe, seed }, rest));
-    tell(await knnEvaluation(engine, frozen, { ...probe, labels: kind === 'knn' ? probe.labels : [1], seed }, rest));
+    const tell = async (rows: AsyncIterable<Evaluation>) => {
+      for await (const evaluation of rows) emit({ type: 'evaluation', step, evaluation });
+    };
+    if (kind === 'probe') await tell(probeEvaluation(engine, frozen, { ...probe, seed }, rest));
+    const labels = kind === 'knn' ? probe.labels : [1];
+    await tell(knnEvaluation(engine, frozen, { ...probe, labels, seed }, rest));
   };
 }
 
 /** Evaluates a checkpoint of a run that nobody trains, the newest by default. Returns the status the run had. */
-export async function evaluate(session: Session, { step, kind }: EvaluateParams): Promise<RunStatus> {
+export async function evaluate(session: Session, params: EvaluateParams): Promise<RunStatus> {
   const { config, directory, emit, run } = session;
   const { status, step: fromStep, totalSteps } = run();
   const { engine, fallback } = await chooseEngine(config);
@@ -117,7 +115,7 @@ export async function evaluate(session: Session, { step, kind }: EvaluateParams)
   emit({ type: 'launched', job: 'evaluate', pid: process.pid, fromStep, totalSteps, engine: description, fallback });
   try {
     const steps = await checkpointSteps(directory);
-    const asked = step ?? steps.at(-1);
+    const asked = params.step ?? steps.at(-1);
     if (asked === undefined || !steps.includes(asked)) {
       const known = steps.length > 0 ? `It has those of steps ${steps.join(', ')}.` : 'It has none.';
       throw new Error(
@@ -126,11 +124,15 @@ export async function evaluate(session: Session, { step, kind }: EvaluateParams)
     }
     const data = await openRunData(session);
     const method = createMethod(config.pretrain, config.data.imageSize);
-    await createEvaluator({ session, engine, method, data })(asked, kind);
+    await createEvaluator({ session, engine, method, data })({ ...params, step: asked });
     data.dispose();
   } catch (error) {
     console.error(error);
-    emit({ type: 'notice', level: 'error', message: `The ${kind} evaluation failed: ${describeFailure(error)}` });
+    emit({
+      type: 'notice',
+      level: 'error',
+      message: `The ${params.kind} evaluation failed: ${describeFailure(error)}`,
+    });
   } finally {
     engine.dispose();
   }

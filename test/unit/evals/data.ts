@@ -26,3 +26,9 @@ export function noise(size: number, width: number, seed = 0): Embeddings {
 }
 
 export const names = (count: number) => Array.from({ length: count }, (_, i) => `class ${i}`);
+
+export async function collect<T>(rows: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const row of rows) all.push(row);
+  return all;
+}

@@ -3,7 +3,7 @@ import { createEngine, type Engine, type HostTensors } from '../../../trainer/en
 import { createEmbedder, finetuneEvaluation, type FinetuneOptions, type LabelledImages } from '../../../trainer/evals';
 import { createVit } from '../../../trainer/nn/vit';
 import { random } from '../../../trainer/random/random';
-import { names } from './data';
+import { collect, names } from './data';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -86,7 +86,9 @@ describe('fine-tuning', () => {
     const done: number[] = [];
     const data = tints();
     const input = { encoder, pretrained: untrained, data };
-    const [result] = await finetuneEvaluation(engine, input, options, { onProgress: (share) => done.push(share) });
+    const [result] = await collect(
+      finetuneEvaluation(engine, input, options, { onProgress: (share) => done.push(share) }),
+    );
     expect(result!.evaluation).toMatchObject({
       kind: 'finetune',
       labels: 1,
@@ -111,13 +113,11 @@ describe('fine-tuning', () => {
 
   it('is above training from scratch when the encoder knows the images already', async () => {
     const data = tints();
-    const [taught] = await finetuneEvaluation(
-      engine,
-      { encoder, pretrained: untrained, data },
-      { ...options, steps: 80 },
+    const [taught] = await collect(
+      finetuneEvaluation(engine, { encoder, pretrained: untrained, data }, { ...options, steps: 80 }),
     );
     const pretrained = { ...taught!.weights, 'decoder.mask': untrained['encoder.norm.shift']! };
-    const [again] = await finetuneEvaluation(engine, { encoder, pretrained, data }, { ...options, steps: 5 });
+    const [again] = await collect(finetuneEvaluation(engine, { encoder, pretrained, data }, { ...options, steps: 5 }));
     expect(again!.evaluation.gain.value).toBeGreaterThan(0.1);
     expect(again!.evaluation.gain.interval[0]).toBeGreaterThan(0);
     // The old head and what is not the encoder's stay behind.
@@ -126,10 +126,12 @@ describe('fine-tuning', () => {
 
   it('gives the baseline the same images, batches and steps, for each share of the labels', async () => {
     const data = tints();
-    const results = await finetuneEvaluation(
-      engine,
-      { encoder, pretrained: untrained, data },
-      { ...options, labels: [0.05, 1], steps: undefined, epochs: 0.5 },
+    const results = await collect(
+      finetuneEvaluation(
+        engine,
+        { encoder, pretrained: untrained, data },
+        { ...options, labels: [0.05, 1], steps: undefined, epochs: 0.5 },
+      ),
     );
     const [few, fewScratch, all, allScratch] = data.requests;
     expect(few).toEqual(fewScratch);
@@ -145,7 +147,9 @@ describe('fine-tuning', () => {
     const input = { encoder, pretrained: untrained, data: tints() };
     const moved = async (layerDecay: number) => {
       const optimizer = { ...options.optimizer, baseLr: 0.01, weightDecay: 0 };
-      const [result] = await finetuneEvaluation(engine, input, { ...options, steps: 5, layerDecay, optimizer });
+      const [result] = await collect(
+        finetuneEvaluation(engine, input, { ...options, steps: 5, layerDecay, optimizer }),
+      );
       return (name: string) => distance(result!.weights, untrained, name);
     };
     const [decayed, even] = [await moved(0.1), await moved(1)];
@@ -163,14 +167,16 @@ describe('fine-tuning', () => {
     const poisoned = tints();
     poisoned.labels.test.fill(0);
     const run = async (data: LabelledImages) =>
-      (await finetuneEvaluation(engine, { encoder, pretrained: untrained, data }, { ...options, steps: 5 }))[0]!;
+      (
+        await collect(finetuneEvaluation(engine, { encoder, pretrained: untrained, data }, { ...options, steps: 5 }))
+      )[0]!;
     const [a, b] = [await run(honest), await run(poisoned)];
     expect(b.weights).toEqual(a.weights);
   });
 
   it('takes a head of several layers', async () => {
     const input = { encoder, pretrained: untrained, data: tints() };
-    const [result] = await finetuneEvaluation(engine, input, { ...options, head: [12, 6], steps: 80 });
+    const [result] = await collect(finetuneEvaluation(engine, input, { ...options, head: [12, 6], steps: 80 }));
     expect(
       Object.entries(result!.weights).flatMap(([name, { shape }]) => (name.startsWith('head.') ? [[name, shape]] : [])),
     ).toEqual([
@@ -188,21 +194,25 @@ describe('fine-tuning', () => {
   it('names the field when the loss is lost, the labels are, or too few', async () => {
     const input = { encoder, pretrained: untrained, data: tints() };
     const wild = { ...options, optimizer: { ...options.optimizer, baseLr: 1e38 } };
-    await expect(finetuneEvaluation(engine, input, wild)).rejects.toThrow(
+    await expect(collect(finetuneEvaluation(engine, input, wild))).rejects.toThrow(
       /not finite at step \d+.*finetune.optimizer.baseLr/,
     );
     const three = { ...input, data: tints({ train: 3 }) };
-    await expect(finetuneEvaluation(engine, three, options)).rejects.toThrow('3 training images for 4 classes');
+    await expect(collect(finetuneEvaluation(engine, three, options))).rejects.toThrow(
+      '3 training images for 4 classes',
+    );
     const untested = { ...input, data: tints({ test: 0 }) };
-    await expect(finetuneEvaluation(engine, untested, options)).rejects.toThrow('no test images');
+    await expect(collect(finetuneEvaluation(engine, untested, options))).rejects.toThrow('no test images');
   });
 
   it('stops when it is told to', async () => {
     const stop = new AbortController();
-    const running = finetuneEvaluation(engine, { encoder, pretrained: untrained, data: tints() }, options, {
-      onProgress: () => stop.abort(new Error('enough')),
-      signal: stop.signal,
-    });
+    const running = collect(
+      finetuneEvaluation(engine, { encoder, pretrained: untrained, data: tints() }, options, {
+        onProgress: () => stop.abort(new Error('enough')),
+        signal: stop.signal,
+      }),
+    );
     await expect(running).rejects.toThrow('enough');
   });
 });

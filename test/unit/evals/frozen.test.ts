@@ -9,7 +9,7 @@ import {
   type FrozenFeatures,
 } from '../../../trainer/evals';
 import { random } from '../../../trainer/random/random';
-import { blobs, names, noise } from './data';
+import { blobs, collect, names, noise } from './data';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -76,7 +76,7 @@ describe('kNN', () => {
   });
 
   it('reports a good encoder far above its baseline, one row per share of labels', async () => {
-    const rows = await knnEvaluation(engine, features(), { ...knnOptions, labels: [0.1, 1] });
+    const rows = await collect(knnEvaluation(engine, features(), { ...knnOptions, labels: [0.1, 1] }));
     expect(rows.map(({ labels, trainImages }) => [labels, trainImages])).toEqual([
       [0.1, 40],
       [1, 400],
@@ -91,8 +91,16 @@ describe('kNN', () => {
     }
   });
 
+  it('tells a row as soon as its share is done', async () => {
+    const told: string[] = [];
+    const onProgress = (_: number, message: string) => told.push(message);
+    const rows = knnEvaluation(engine, features(), { ...knnOptions, labels: [0.1, 1] }, { onProgress });
+    expect((await rows.next()).value).toMatchObject({ labels: 0.1 });
+    expect(told).toEqual(['kNN with 10% of the labels (40 images)']);
+  });
+
   it('says what to lower when there are fewer images than neighbours', async () => {
-    await expect(knnEvaluation(engine, features(), { ...knnOptions, labels: [1, 0.01] })).rejects.toThrow(
+    await expect(collect(knnEvaluation(engine, features(), { ...knnOptions, labels: [1, 0.01] }))).rejects.toThrow(
       /10 neighbours.*4 labelled training images.*`probe.k` to at most 4/,
     );
   });
@@ -102,7 +110,7 @@ describe('the linear probe', () => {
   it('separates what is separable and stays at chance on noise', async () => {
     const progress: number[] = [];
     const watch = { onProgress: (done: number) => progress.push(done) };
-    const [row] = await probeEvaluation(engine, features(), probeOptions, watch);
+    const [row] = await collect(probeEvaluation(engine, features(), probeOptions, watch));
     expect(row!.score.top1).toBeGreaterThan(0.99);
     expect(row!.baseline.top1).toBeGreaterThan(0.1);
     expect(row!.baseline.top1).toBeLessThan(0.4);
@@ -112,7 +120,7 @@ describe('the linear probe', () => {
   });
 
   it('learns from 1% of the labels', async () => {
-    const rows = await probeEvaluation(engine, features(1200), { ...probeOptions, labels: [0.01, 0.1] });
+    const rows = await collect(probeEvaluation(engine, features(1200), { ...probeOptions, labels: [0.01, 0.1] }));
     expect(rows.map((row) => row.trainImages)).toEqual([12, 120]);
     expect(rows[0]!.score.top1).toBeGreaterThan(0.9);
   });
@@ -126,8 +134,8 @@ describe('the linear probe', () => {
     };
     const labelled = { embeddings: honest.pretrained.train, labels: honest.labels.train };
     const fit = await fitProbe(engine, labelled, 4, probeOptions);
-    const [a] = await probeEvaluation(engine, honest, probeOptions);
-    const [b] = await probeEvaluation(engine, poisoned, probeOptions);
+    const [a] = await collect(probeEvaluation(engine, honest, probeOptions));
+    const [b] = await collect(probeEvaluation(engine, poisoned, probeOptions));
     expect(a!.protocol).toBe(b!.protocol);
     expect(a!.protocol).toContain(`lr ${fit.learningRate}`);
     expect(b!.score.top1).toBeLessThan(0.5);
@@ -153,37 +161,41 @@ describe('the linear probe', () => {
       ...test.embeddings,
       values: test.embeddings.values.map((x, i) => (i % 8 === 0 ? x * 1000 + 5e4 : x * 10)),
     };
-    const [row] = await probeEvaluation(
-      engine,
-      {
-        classes: names(3),
-        labels: { train: labels, test: test.labels },
-        pretrained: { train: scaled, test: rescaled },
-        randomInit: { train: embeddings, test: test.embeddings },
-      },
-      probeOptions,
+    const [row] = await collect(
+      probeEvaluation(
+        engine,
+        {
+          classes: names(3),
+          labels: { train: labels, test: test.labels },
+          pretrained: { train: scaled, test: rescaled },
+          randomInit: { train: embeddings, test: test.embeddings },
+        },
+        probeOptions,
+      ),
     );
     expect(row!.score.top1).toBeCloseTo(row!.baseline.top1, 2);
   });
 
   it('refuses a sweep with nothing to choose on, before any work', async () => {
-    const tooFew = probeEvaluation(engine, features(), { ...probeOptions, labels: [1, 0.01] });
+    const tooFew = collect(probeEvaluation(engine, features(), { ...probeOptions, labels: [1, 0.01] }));
     await expect(tooFew).rejects.toThrow(/4 labelled images, one per class.*`probe.labels`.*`probe.learningRates`/);
-    const [row] = await probeEvaluation(engine, features(), { ...probeOptions, labels: [0.01], learningRates: [0.1] });
+    const [row] = await collect(
+      probeEvaluation(engine, features(), { ...probeOptions, labels: [0.01], learningRates: [0.1] }),
+    );
     expect(row!.trainImages).toBe(4);
   });
 
   it('refuses labels that a classifier cannot be made of', async () => {
     const { labels, ...rest } = features();
     const single = { ...rest, classes: names(1), labels: { train: labels.train.fill(0), test: labels.test.fill(0) } };
-    await expect(probeEvaluation(engine, single, probeOptions)).rejects.toThrow('two or more');
-    await expect(knnEvaluation(engine, single, knnOptions)).rejects.toThrow('two or more');
+    await expect(collect(probeEvaluation(engine, single, probeOptions))).rejects.toThrow('two or more');
+    await expect(collect(knnEvaluation(engine, single, knnOptions))).rejects.toThrow('two or more');
   });
 
   it('stops when it is told to', async () => {
     const stop = AbortSignal.abort(new Error('enough'));
     await expect(
-      probeEvaluation(engine, features(), { ...probeOptions, epochs: 5000 }, { signal: stop }),
+      collect(probeEvaluation(engine, features(), { ...probeOptions, epochs: 5000 }, { signal: stop })),
     ).rejects.toThrow('enough');
   });
 });
@@ -196,8 +208,8 @@ it('scores a random embedding at chance, by either protocol', async () => {
   };
   const blind = { train: noise(500, 8), test: noise(500, 8, 1) };
   const nothing = { classes: names(5), labels, pretrained: blind, randomInit: blind };
-  const [probe] = await probeEvaluation(engine, nothing, probeOptions);
-  const [knn] = await knnEvaluation(engine, nothing, knnOptions);
+  const [probe] = await collect(probeEvaluation(engine, nothing, probeOptions));
+  const [knn] = await collect(knnEvaluation(engine, nothing, knnOptions));
   for (const row of [probe!, knn!]) {
     expect(Math.abs(row.score.top1 - 0.2)).toBeLessThan(0.07);
     expect(row.gain).toEqual({ value: 0, interval: [0, 0] });
