@@ -1,9 +1,21 @@
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { connect, journalPath, listRuns, ownerPath, readOwner, readRun, runsFolder } from '../../client/index';
+import {
+  connect,
+  journalPath,
+  listRuns,
+  logPath,
+  ownerPath,
+  processBirth,
+  readOwner,
+  readRun,
+  runsFolder,
+} from '../../client/index';
+import { EvaluationSettings } from '../../protocol/config';
 import type { RunEvent } from '../../protocol/events';
 import { ended, follow, kill, project, start, tinyWith } from './support';
 
@@ -37,9 +49,13 @@ describe('a live trainer', () => {
     const { directory } = await start('pretrain', await project(long));
     const { feed, until } = await follow(directory);
     await until(({ run }) => run.step > 0);
-    await feed.request('evaluate', { kind: 'knn' });
-    const scored = await until(({ run }) => run.evaluations.length > 0 && run.evaluating === undefined);
-    expect(scored.run.evaluations[0]!.evaluation).toMatchObject({ kind: 'knn', baseline: { name: 'random init' } });
+    const settings = EvaluationSettings.parse({ probe: { k: 3, labels: [0.5, 1] }, finetune: {} });
+    await feed.request('evaluate', { kind: 'knn', settings });
+    const scored = await until(({ run }) => run.evaluations.length === 2 && run.evaluating === undefined);
+    for (const { evaluation } of scored.run.evaluations) {
+      expect(evaluation).toMatchObject({ kind: 'knn', baseline: { name: 'random init' } });
+      expect(evaluation.protocol).toContain('k 3,');
+    }
     await until(({ run }) => run.step > scored.run.step);
     await feed.request('stop', null);
     await until(({ alive }) => !alive);
@@ -61,6 +77,20 @@ describe('a live trainer', () => {
     const truth = (await readFile(journalPath(directory), 'utf8')).trim().split('\n');
     const written = truth.map((line) => JSON.parse(line) as RunEvent);
     for (const events of all) expect(events).toEqual(written.slice(0, events.length));
+  });
+
+  it('ends when its run is deleted, and does not bring it back', async () => {
+    const { directory, pid } = await start('pretrain', await project(long));
+    const { feed, until } = await follow(directory);
+    await until(({ run }) => run.step > 0);
+    feed.dispose();
+    // Kept open, as a deleted file can be: what the trainer says at its end.
+    const log = await open(logPath(directory));
+    await rm(directory, { recursive: true, maxRetries: 5 });
+    while (processBirth(pid) !== undefined) await sleep(20);
+    expect(existsSync(directory)).toBe(false);
+    expect(await log.readFile('utf8')).toContain(`${directory} was deleted or moved while it was at work`);
+    await log.close();
   });
 
   it('ends at a checkpoint as interrupted when the system ends it', async () => {

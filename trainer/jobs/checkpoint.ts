@@ -11,7 +11,7 @@ import { checkpointName, checkpointPath } from '../../client/index';
 import type { HostTensors, Specs } from '../engine/types';
 import { OPTIMIZER_PREFIX } from '../nn/optimizer';
 import { readSafetensors, writeSafetensors } from './safetensors';
-import { describeDiskError, writeFileSynced } from './synced';
+import { describeDiskError, makeFolder, writeFileSynced } from './synced';
 
 const fileFacts = z.object({ sha256: z.string(), bytes: z.int().min(0) });
 const stateSchema = z.object({
@@ -58,7 +58,8 @@ export async function saveCheckpoint(
     Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith(OPTIMIZER_PREFIX) === inOptimizer));
   try {
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(folder);
+    await mkdir(temporary);
     const model = await writeSafetensors(join(temporary, 'model.safetensors'), part(false), { step: String(step) });
     const optimizer = await writeSafetensors(join(temporary, 'optimizer.safetensors'), part(true));
     const text = JSON.stringify({ version: 1, step, engine, normalization: { mean, std }, model, optimizer }, null, 2);

@@ -1,5 +1,4 @@
 /** Where the encoder puts held-out images: a t-SNE map with thumbnails, and how well neighbours agree on the class. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExperimentConfig } from '../../protocol/config';
 import type { EmbeddingFile, EventBody } from '../../protocol/events';
@@ -12,7 +11,7 @@ import { tsne } from '../evals/tsne';
 import type { Encoder } from '../nn/encoder';
 import { random } from '../random/random';
 import { stepName } from './names';
-import { replaceFile } from './synced';
+import { makeFolder, replaceFile } from './synced';
 
 export interface EmbeddingMapper {
   /** Embeds, maps and scores; returns the events that tell of it. Rejects with the signal's reason when aborted. */
@@ -80,7 +79,7 @@ export async function createEmbeddingMapper(
       trustworthiness: await trustworthiness(embeddings, points, neighbours, { signal }),
       seconds: (performance.now() - startedAt) / 1000,
     };
-    await mkdir(join(directory, 'media'), { recursive: true });
+    await makeFolder(join(directory, 'media'));
     const tiles = await thumbnails(shown, content.thumbnailSize);
     await replaceFile(join(directory, content.png), await encodeSheet(tiles, content.thumbnailSize, content.columns));
     await replaceFile(join(directory, `${name}.json`), JSON.stringify(content));

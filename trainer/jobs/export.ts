@@ -2,6 +2,8 @@
  * The encoder as PyTorch users load it: safetensors with the parameter names of timm's VisionTransformer
  * (docs/export.md). Linear weights become [out, in], the patch projection a convolution's [out, channel, row, column].
  */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { ExperimentConfig } from '../../protocol/config';
 import type { HostTensor, HostTensors } from '../engine/types';
 import { sinCosPositions } from '../nn/positions';
@@ -41,6 +43,7 @@ export async function exportEncoder(file: string, params: HostTensors, facts: Ex
     step: String(facts.step),
   };
   const tensors = timmTensors(params, data.imageSize / patchSize, patchSize);
+  await mkdir(dirname(file), { recursive: true });
   await keepSafetensors(file, tensors, metadata);
   return Object.keys(tensors).length;
 }

@@ -1,5 +1,5 @@
 /** Writing `events.jsonl`, the truth of a run: one event a line, appended before anyone is told. */
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import type { EventBody, RunEvent } from '../../protocol/events';
 import { applyEvent, emptyRun, type Run } from '../../protocol/run';
 import { journalPath, readJournal, readManifest } from '../../client/index';
@@ -7,7 +7,10 @@ import { journalPath, readJournal, readManifest } from '../../client/index';
 export interface JournalWriter {
   /** The run as the journal tells it, this process's events included. */
   readonly run: () => Run;
-  /** Appends one event. Throws when the file system will not take it; then nothing of it is in the file. */
+  /**
+   * Appends one event. Throws when the file system will not take it, then nothing of it is in the file, and when
+   * the run directory was deleted or moved.
+   */
   readonly append: (body: EventBody) => RunEvent;
   readonly close: () => void;
 }
@@ -26,7 +29,11 @@ export async function openJournal(directory: string): Promise<JournalWriter> {
   function append(body: EventBody): RunEvent {
     const event: RunEvent = { ...body, seq: run.seq + 1, time: Date.now() };
     const line = Buffer.from(`${JSON.stringify(event)}\n`);
-    const before = fstatSync(fd).size;
+    const { size: before, ino } = fstatSync(fd);
+    // An open file outlives its name: without this look a deleted run would train on to its end.
+    if (statSync(file, { throwIfNoEntry: false })?.ino !== ino) {
+      throw new Error(`${directory} was deleted or moved while it was at work, so the work ends here.`);
+    }
     try {
       for (let written = 0; written < line.length;) written += writeSync(fd, line, written);
       if (syncedTypes.has(body.type)) fdatasyncSync(fd);

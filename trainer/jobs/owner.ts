@@ -63,12 +63,17 @@ export async function claim(directory: string, owner: Owner): Promise<Ownership>
   };
 }
 
-/** Touches `owner.json` now and then, for readers on other machines. Returns what ends it. */
-export function heartbeat(directory: string): () => void {
+/**
+ * Touches `owner.json` now and then, for readers on other machines, and tells when there is none to touch: somebody
+ * deleted or moved the directory. Returns what ends it.
+ */
+export function heartbeat(directory: string, onGone: () => void): () => void {
   const timer = setInterval(() => {
     const now = new Date();
     // A shared disk may be away for a while; the next beat tries again.
-    utimes(ownerPath(directory), now, now).catch(() => {});
+    utimes(ownerPath(directory), now, now).catch(({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ENOENT') onGone();
+    });
   }, HEARTBEAT_MS);
   timer.unref();
   return () => clearInterval(timer);

@@ -30,26 +30,10 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 
   emit({ type: 'status', status: 'running', reason: 'Opening the images' });
   checkMemory(config);
-  const [data, { engine, fallback }] = await Promise.all([openRunData(session), chooseEngine(config)]);
-  const method = createMethod(settings, config.data.imageSize);
+  const { data, prepared } = await openAndPrepare(session);
+  const { engine, fallback, method, checkpoint, damaged, state, program } = prepared;
   const total = totalSteps(settings, data.train.size, 'pretrain');
-
-  // The state: parameters and the optimizer's moments, fresh or as the newest checkpoint has them.
-  const optimizer = adamw(settings.optimizer);
-  const params = method.init(seed);
-  const fresh = { ...params, ...optimizer.init(params) };
-  const { checkpoint, damaged } = await newestCheckpoint(directory, fresh);
   const from = checkpoint?.step ?? 0;
-  const state = engine.upload(checkpoint?.state ?? fresh);
-
-  const scalar = { shape: [], dtype: 'float32' } as const;
-  const program = await engine.compile(
-    trainStep((given, inputs) => method.loss(given, inputs), optimizer),
-    {
-      state: state.specs,
-      inputs: { ...method.inputs(batchSize), lr: scalar, step: scalar },
-    },
-  );
   const schedule = {
     peak: (settings.optimizer.baseLr * batchSize) / 256,
     min: settings.optimizer.minLr,
@@ -115,10 +99,9 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       const end = await attend(session, {
         checkpoint: checkpointNow,
         evaluate: async (params) => {
-          const asked = params.step ?? (await checkpointNow());
-          await (
-            await evaluator()
-          )(asked, params.kind);
+          const step = params.step ?? (await checkpointNow());
+          const judge = await evaluator();
+          await judge({ ...params, step });
         },
       });
       if (end) {
@@ -162,9 +145,53 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   } finally {
     await loader.dispose();
     data.dispose();
-    program.dispose();
-    state.dispose();
+    prepared.dispose();
+  }
+}
+
+/** Decoding is the work of other threads, so this one compiles meanwhile. When one of the two fails, nothing is left of the other. */
+async function openAndPrepare(session: Session) {
+  const failed = new AbortController();
+  const [opened, prepared] = await Promise.allSettled([
+    openRunData(session, failed.signal),
+    prepare(session).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  ]);
+  if (opened.status === 'fulfilled' && prepared.status === 'fulfilled') {
+    return { data: opened.value, prepared: prepared.value };
+  }
+  if (opened.status === 'fulfilled') opened.value.dispose();
+  if (prepared.status === 'fulfilled') prepared.value.dispose();
+  throw prepared.status === 'rejected' ? prepared.reason : (opened as PromiseRejectedResult).reason;
+}
+
+/** All that needs no image: the engine, the weights, fresh or of the newest checkpoint, and the compiled step. */
+async function prepare({ config, directory }: Session) {
+  const { seed, pretrain: settings, data } = config;
+  const method = createMethod(settings, data.imageSize);
+  const optimizer = adamw(settings.optimizer);
+  const params = method.init(seed);
+  // The state: parameters and the optimizer's moments.
+  const fresh = { ...params, ...optimizer.init(params) };
+  const { checkpoint, damaged } = await newestCheckpoint(directory, fresh);
+  const { engine, fallback } = await chooseEngine(config);
+  try {
+    const state = engine.upload(checkpoint?.state ?? fresh);
+    const scalar = { shape: [], dtype: 'float32' } as const;
+    const inputs = { ...method.inputs(settings.batchSize), lr: scalar, step: scalar };
+    const step = trainStep((given, inputs) => method.loss(given, inputs), optimizer);
+    const program = await engine.compile(step, { state: state.specs, inputs });
+    const dispose = () => {
+      program.dispose();
+      state.dispose();
+      engine.dispose();
+    };
+    return { engine, fallback, method, checkpoint, damaged, state, program, dispose };
+  } catch (error) {
     engine.dispose();
+    throw error;
   }
 }
 

@@ -1,5 +1,4 @@
 /** What the method makes of the same few held-out images, as a sheet of pictures. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EventBody, ReconstructionFile } from '../../protocol/events';
 import { encodeSheet, evalBatches, subset, tile, type Data, type ImageSet } from '../data/index';
@@ -7,7 +6,7 @@ import type { DeviceState, Engine } from '../engine/types';
 import type { Method } from '../methods/index';
 import { OPTIMIZER_PREFIX } from '../nn/optimizer';
 import { random } from '../random/random';
-import { replaceFile } from './synced';
+import { makeFolder, replaceFile } from './synced';
 import { stepName } from './names';
 
 export interface Reconstructor {
@@ -58,7 +57,7 @@ export async function createReconstructor(
       trueStatistics,
       maskRatio,
     };
-    await mkdir(join(directory, 'media'), { recursive: true });
+    await makeFolder(join(directory, 'media'));
     await replaceFile(join(directory, content.png), await encodeSheet(tiles, size, columns.length));
     await replaceFile(join(directory, `${name}.json`), JSON.stringify(content));
     return { type: 'reconstruction', step, file: `${name}.json` };

@@ -4,15 +4,18 @@ import type { Session } from './session';
 
 const PROGRESS_MS = 1000;
 
-/** Opens the images of a run, telling in its journal how far it is and what had to be left out. */
-export async function openRunData({ config, project, run, emit, requests }: Session): Promise<Data> {
+/** Opens the images of a run, telling in its journal how far it is and what had to be left out. Gives way to `signal`. */
+export async function openRunData(
+  { config, project, run, emit, requests }: Session,
+  signal?: AbortSignal,
+): Promise<Data> {
   let told = Date.now();
   const data = await openData({
     ...config.data,
     seed: config.seed,
     baseFolder: project,
     cacheFolder: join(project, '.tessera', 'cache'),
-    signal: requests.ending,
+    signal: signal ? AbortSignal.any([requests.ending, signal]) : requests.ending,
     onProgress: ({ message, done, total }) => {
       if (Date.now() - told < PROGRESS_MS) return;
       told = Date.now();

@@ -3,11 +3,11 @@
  * header, then the tensors' bytes, little-endian. The reader trusts nothing that the file says.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as jsonc from 'jsonc-parser';
 import type { DType, HostTensor, HostTensors } from '../engine/types';
-import { describeDiskError } from './synced';
+import { describeDiskError, makeFolder } from './synced';
 
 export interface WrittenFile {
   readonly bytes: number;
@@ -70,7 +70,7 @@ export async function keepSafetensors(
 ): Promise<void> {
   const temporary = `${file}.writing`;
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     await writeSafetensors(temporary, tensors, metadata);
     await rename(temporary, file);
   } catch (error) {

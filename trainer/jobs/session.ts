@@ -82,7 +82,11 @@ interface Parts {
 }
 
 function session({ directory, manifest, config, ownership, server, requests, journal }: Parts): Session {
-  const stopHeartbeat = heartbeat(directory);
+  const stopHeartbeat = heartbeat(directory, () => {
+    stopHeartbeat();
+    const reason = `${directory} was deleted or moved, or another process took its owner.json.`;
+    requests.ask({ name: 'interrupt', reason }).catch(() => {});
+  });
   return {
     directory,
     manifest,

@@ -1,5 +1,5 @@
 /** Files that are on the disk when the call returns, and words for a disk that refuses. */
-import { open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 
 export async function writeFileSynced(file: string, content: string | Uint8Array): Promise<void> {
   const handle = await open(file, 'w');
@@ -21,6 +21,13 @@ export async function replaceFile(file: string, content: string | Uint8Array): P
     await rm(temporary, { force: true }).catch(() => {});
     throw new Error(`Cannot write ${file}: ${describeDiskError(error)}`, { cause: error });
   }
+}
+
+/** A folder in a run directory, which must be there: one that somebody deleted stays deleted. */
+export async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 const diskErrors: Readonly<Record<string, string>> = {
