@@ -100,7 +100,7 @@ function evaluation(command: Command, kindOf: (options: EvaluateOptions) => Eval
     )
     .option('--json', 'every event as a line of JSON')
     .action(async (what: string | undefined, options: EvaluateOptions) => {
-      const { step, config = isConfigFile(what) ? what : undefined, json = false } = options;
+      const { step, config = what !== undefined && isConfigFile(what) ? what : undefined, json = false } = options;
       const { directory } = await findRun(what);
       const settings = config === undefined ? undefined : await evaluationSettings(config);
       await evaluateRun(directory, { kind: kindOf(options), step, settings }, createOutput(json));

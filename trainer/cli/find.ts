@@ -15,7 +15,7 @@ export async function findRun(what?: string): Promise<ListedRun> {
     const directory = resolve(what);
     return { directory, manifest: await readManifest(directory) };
   }
-  if (isConfigFile(what)) {
+  if (what !== undefined && isConfigFile(what)) {
     const file = resolve(what);
     if (!(await exists(file))) throw new UsageError(`There is no file ${file}.`);
     const name = relative(dirname(file), file);
@@ -36,8 +36,8 @@ export async function findRun(what?: string): Promise<ListedRun> {
 }
 
 /** Whether a person means a config file; runs have no such names. */
-export function isConfigFile(what: string | undefined): what is string {
-  return what !== undefined && /\.jsonc?$/.test(what);
+export function isConfigFile(what: string): boolean {
+  return /\.jsonc?$/.test(what);
 }
 
 async function exists(path: string): Promise<boolean> {
