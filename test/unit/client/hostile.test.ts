@@ -5,16 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { journalPath, listRuns, manifestPath, ownerPath, readJournal, readOwner, readRun } from '../../../client/index';
+import { manifest } from '../manifest';
 
-const manifest = {
-  version: 1,
-  runId: 'a-run',
-  experiment: 'shapes',
-  configFile: 'shapes.tessera.jsonc',
-  config: {},
-  createdAt: 5,
-  versions: {},
-};
 const row = (values: string, seq = 0) =>
   `{"type":"metrics","step":${seq + 1},"values":${values},"seq":${seq},"time":0}\n`;
 

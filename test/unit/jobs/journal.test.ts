@@ -13,16 +13,8 @@ import {
 } from '../../../client/index';
 import type { EventBody } from '../../../protocol/events';
 import { openJournal } from '../../../trainer/jobs/journal';
+import { manifest } from '../manifest';
 
-const manifest = {
-  version: 1,
-  runId: 'a-run',
-  experiment: 'shapes',
-  configFile: 'shapes.tessera.jsonc',
-  config: {},
-  createdAt: 5,
-  versions: {},
-};
 const row = (step: number): EventBody => ({ type: 'metrics', step, values: { 'train/loss': step } });
 
 let directory: string;
