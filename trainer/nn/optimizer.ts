@@ -19,7 +19,10 @@ export interface AdamwConfig {
 }
 
 export interface Optimizer {
-  /** Zero moments: `optimizer.m.<parameter>` and `optimizer.v.<parameter>` for each parameter. */
+  /**
+   * Zero moments. Parameters that are updated alike share a pair, `optimizer.m.<i>` and `optimizer.v.<i>` [sum of their
+   * sizes], in the order of their names.
+   */
   init(params: HostTensors): HostTensors;
   /**
    * One update. `step` counts from 1. `state` holds the moments by the names of `init`.
@@ -35,11 +38,14 @@ export interface Optimizer {
 }
 
 export const OPTIMIZER_PREFIX = 'optimizer.';
-const firstMoment = (name: string) => `${OPTIMIZER_PREFIX}m.${name}`;
-const secondMoment = (name: string) => `${OPTIMIZER_PREFIX}v.${name}`;
+const firstMoment = (pack: number) => `${OPTIMIZER_PREFIX}m.${pack}`;
+const secondMoment = (pack: number) => `${OPTIMIZER_PREFIX}v.${pack}`;
 
-/** Tensors up to this many values are updated together: for them the cost of an op is its launch. */
-const SMALL = 8192;
+/**
+ * Parameters are updated together up to this many values: an op on fewer runs on one thread, and for the smallest its
+ * cost is its launch; of many more, what one op wrote has left the cache when the next one reads it.
+ */
+const PACK = 2 ** 18;
 
 export function adamw(config: AdamwConfig): Optimizer {
   const [beta1, beta2] = config.betas;
@@ -49,26 +55,29 @@ export function adamw(config: AdamwConfig): Optimizer {
 
   return {
     init(params) {
-      const moments = Object.entries(params).flatMap(([name, { shape }]) => [
-        [firstMoment(name), constant(shape, 0)] as const,
-        [secondMoment(name), constant(shape, 0)] as const,
+      const moments = packsOf(params, decays, scale).flatMap((pack, i) => [
+        [firstMoment(i), constant([pack.size], 0)] as const,
+        [secondMoment(i), constant([pack.size], 0)] as const,
       ]);
       return Object.fromEntries(moments);
     },
 
     update(params, grads, state, lr, step) {
       const packs = packsOf(params, decays, scale);
-      const gradients = packs.map((pack) => packed(pack, (name) => grads[name]!));
+      const gradients = packs.map(({ members }) =>
+        tf.concat(members.map(({ name, size }) => tf.reshape(grads[name]!, [size]))),
+      );
       const squares = gradients.map((gradient) => tf.square(gradient));
       const gradNorm: Scalar = tf.sqrt(squares.map((square) => tf.sum<Scalar>(square)).reduce((a, b) => tf.add(a, b)));
       // As in PyTorch's clip_grad_norm_, whose 1e-6 keeps the quotient finite.
       const clip =
         config.clipNorm === undefined ? null : tf.minimum(tf.div(config.clipNorm, tf.add(gradNorm, 1e-6)), 1);
 
-      // Both bias corrections are folded into two scalars, so that the large tensors see fewer ops:
-      // lr (m / c1) / (sqrt(v / c2) + eps) = (lr sqrt(c2) / c1) m / (sqrt(v) + eps sqrt(c2)).
-      const correction1 = tf.sub(1, tf.pow(beta1, step));
-      const correction2 = tf.sqrt(tf.sub(1, tf.pow(beta2, step)));
+      // The moments are kept as sums, m + g and v + g² with the older terms decayed: the averages of the paper are these
+      // times 1 - beta. That factor and both bias corrections go into two scalars, so that the large tensors see fewer
+      // ops: lr (m / c1) / (sqrt(v / c2) + eps) = (lr sqrt(c2) / c1) m / (sqrt(v) + eps sqrt(c2)).
+      const correction1 = tf.div(tf.sub(1, tf.pow(beta1, step)), 1 - beta1);
+      const correction2 = tf.sqrt(tf.div(tf.sub(1, tf.pow(beta2, step)), 1 - beta2));
       const floor = tf.mul(eps, correction2);
 
       const next = { params: {} as Record<string, Tensor>, state: {} as Record<string, Tensor> };
@@ -78,69 +87,59 @@ export function adamw(config: AdamwConfig): Optimizer {
         const ownLr = pack.scale === 1 ? lr : tf.mul(lr, pack.scale);
         const rate = tf.div(tf.mul(ownLr, correction2), correction1);
 
-        const m = mix(
-          beta1,
-          packed(pack, (name) => state[firstMoment(name)]!),
-          gradient,
-        );
-        const v = mix(
-          beta2,
-          packed(pack, (name) => state[secondMoment(name)]!),
-          square,
-        );
-        const old = packed(pack, (name) => params[name]!);
-        const kept = pack.decays ? tf.mul(old, tf.sub(1, tf.mul(ownLr, config.weightDecay))) : old;
-        const value = tf.sub(kept, tf.mul(tf.div(m, tf.add(tf.sqrt(v), floor)), rate));
+        const m = tf.add(tf.mul(state[firstMoment(i)]!, beta1), gradient);
+        const v = tf.add(tf.mul(state[secondMoment(i)]!, beta2), square);
+        next.state[firstMoment(i)] = m;
+        next.state[secondMoment(i)] = v;
 
-        for (const [name, part] of unpacked(pack, value)) next.params[name] = part;
-        for (const [name, part] of unpacked(pack, m)) next.state[firstMoment(name)] = part;
-        for (const [name, part] of unpacked(pack, v)) next.state[secondMoment(name)] = part;
+        const update = tf.mul(tf.div(m, tf.add(tf.sqrt(v), floor)), rate); // [pack.size]
+        const keep = tf.sub(1, tf.mul(ownLr, config.weightDecay));
+        const parts = split(
+          update,
+          pack.members.map(({ size }) => size),
+        );
+        pack.members.forEach(({ name }, at) => {
+          const old = params[name]!;
+          const kept = pack.decays ? tf.mul(old, keep) : old;
+          next.params[name] = tf.sub(kept, tf.reshape(parts[at]!, old.shape));
+        });
       });
       return { ...next, gradNorm };
     },
   };
 }
 
-/** Parameters that are updated as one tensor: a large one, or all small ones that are treated alike. */
+/** Parameters that are updated as one tensor, their values end to end. */
 interface Pack {
-  readonly members: { readonly name: string; readonly shape: number[]; readonly size: number }[];
+  readonly members: { readonly name: string; readonly size: number }[];
   readonly decays: boolean;
   readonly scale: number;
+  size: number;
 }
 
 function packsOf(
-  params: Tensors,
+  params: Readonly<Record<string, { readonly shape: readonly number[] }>>,
   decays: (name: string, shape: readonly number[]) => boolean,
   scale: (name: string) => number,
 ): Pack[] {
-  const packs = new Map<string, Pack>();
-  // Sorted, so that sums over packs are the same to the last bit in whatever order a checkpoint gives the parameters.
+  const packs: Pack[] = [];
+  const open = new Map<string, Pack>();
+  // Sorted, so that a checkpoint may give the parameters in any order.
   for (const name of Object.keys(params).sort()) {
-    const { shape, size } = params[name]!;
+    const { shape } = params[name]!;
+    const size = shape.reduce((product, n) => product * n, 1);
     const kind = { decays: decays(name, shape), scale: scale(name) };
-    const key = size > SMALL ? name : JSON.stringify(kind);
-    const pack = packs.get(key) ?? { ...kind, members: [] };
-    pack.members.push({ name, shape, size });
-    packs.set(key, pack);
+    const key = JSON.stringify(kind);
+    let pack = open.get(key);
+    if (!pack || pack.size + size > PACK) {
+      pack = { ...kind, members: [], size: 0 };
+      packs.push(pack);
+      open.set(key, pack);
+    }
+    pack.members.push({ name, size });
+    pack.size += size;
   }
-  return [...packs.values()];
-}
-
-/** The members' tensors end to end: [sum of sizes], or as it is when there is only one. */
-function packed({ members }: Pack, tensor: (name: string) => Tensor): Tensor {
-  const [first, ...others] = members;
-  if (others.length === 0) return tensor(first!.name);
-  return tf.concat(members.map(({ name, size }) => tf.reshape(tensor(name), [size])));
-}
-
-function unpacked({ members }: Pack, flat: Tensor): [name: string, part: Tensor][] {
-  const [first, ...others] = members;
-  if (others.length === 0) return [[first!.name, flat]];
-  const parts = split(
-    flat,
-    members.map(({ size }) => size),
-  );
-  return members.map(({ name, shape }, i) => [name, tf.reshape(parts[i]!, shape)]);
+  return packs;
 }
 
 /**
@@ -155,9 +154,4 @@ function split(flat: Tensor, sizes: readonly number[]): Tensor[] {
   );
   const totals = groups.map((group) => group.reduce((sum, size) => sum + size, 0));
   return tf.split(flat, totals).flatMap((part, i) => split(part, groups[i]!));
-}
-
-/** beta a + (1 - beta) b: one step of an exponential moving average. */
-function mix(beta: number, a: Tensor, b: Tensor): Tensor {
-  return tf.add(tf.mul(a, beta), tf.mul(b, 1 - beta));
 }
