@@ -225,7 +225,8 @@ tf.registerGradient({
   gradFunc: (dys, _saved, { axis }) => ({ value: () => tf.stack([dys].flat(), axis as number) }),
 });
 define('GatherV2', { inputs: ['x', 'indices'] }, (dy, [x, indices], attributes) => {
-  if (attributes.batchDims) throw new Error('gather with batchDims has no gradient here; use gatherRows');
+  if (attributes.batchDims)
+    throw new Error('gather with batchDims has no gradient here; flatten the rows and gather from them');
   const axis = tf.util.parseAxisParam(attributes.axis as number, x!.shape)[0]!;
   const before = x!.shape.slice(0, axis);
   const after = x!.shape.slice(axis + 1);

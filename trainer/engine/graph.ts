@@ -1,3 +1,4 @@
+import { size } from './shapes';
 import type { TypedArray } from './types';
 
 /** What a value inside a graph can hold. `int64` only ever holds shapes, axes and other small constants. */
@@ -45,6 +46,8 @@ export interface Graph {
   ): Value[];
   constant(values: ArrayLike<number>, shape: readonly number[], dtype: ElementType): Value;
   scalar(value: number, dtype?: ElementType): Value;
+  /** float32 of one value throughout; asked for twice, it is stored once. */
+  full(value: number, shape: readonly number[]): Value;
   /** The value under a name of its own, as a graph output needs it. */
   alias(value: Value, name: string): Value;
   /** A list of ints as the 1-D int64 tensor that ONNX takes for shapes and axes. */
@@ -89,6 +92,12 @@ export function createGraph(): Graph {
       return constant;
     },
     scalar: (value, dtype = 'float32') => graph.constant([value], [], dtype),
+    full(value, shape) {
+      const key = `${value}[${shape.join()}]`;
+      const made = known.get(key) ?? graph.constant(new Float32Array(size(shape)).fill(value), shape, 'float32');
+      known.set(key, made);
+      return made;
+    },
     alias(value, name) {
       const named = { ...value, name };
       nodes.push({ type: 'Identity', domain: '', inputs: [value], outputs: [named], attributes: {} });

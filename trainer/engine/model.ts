@@ -4,7 +4,7 @@ import { bytes, concat, float, int, message, string, type Bytes } from './protob
 
 /** A graph with its named outputs, as the bytes of an ONNX model. Field numbers are those of onnx.proto. */
 export function modelBytes(graph: Graph, outputs: readonly Value[]): Uint8Array {
-  const nodes = simplified(graph.nodes, outputs);
+  const nodes = simplified(graph, outputs);
   const used = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
   const constants = graph.constants.filter(({ name }) => used.has(name));
   return concat([

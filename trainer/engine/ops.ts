@@ -24,46 +24,75 @@ function requireFloat(what: string, { dtype }: Tensor): void {
   if (dtype !== 'float32') throw new Error(`${what} is ${dtype}, not float32`);
 }
 
-/** Exact GELU: x Phi(x), with the error function (Hendrycks & Gimpel 2016). Any shape. */
+/**
+ * Exact GELU: x Phi(x), with the error function (Hendrycks & Gimpel 2016). Any shape. Written as sqrt(2) s Phi(sqrt(2) s)
+ * with s = x / sqrt(2), whose two factors vanish into the products before and after it (simplify.ts).
+ */
 export function gelu<T extends Tensor>(x: T): T {
-  if (hasKernel('TesseraGelu')) return run('TesseraGelu', { x })[0] as T;
-  return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+  return tf.mul<T>(erfGate(tf.mul(x, Math.SQRT1_2)), Math.SQRT2);
+}
+
+/** s (1 + erf(s)) / 2. */
+function erfGate(s: Tensor): Tensor {
+  if (hasKernel('TesseraErfGate')) return run('TesseraErfGate', { s })[0]!;
+  return tf.mul(tf.mul(s, 0.5), tf.add(tf.erf(s), 1));
 }
 
 tf.registerGradient({
-  kernelName: 'TesseraGelu',
-  inputsToSave: ['x'],
+  kernelName: 'TesseraErfGate',
+  inputsToSave: ['s'],
   outputsToSave: [false, true],
-  gradFunc: (dys, [x, phi]) => ({
-    x: () => run('TesseraGeluGrad', { dy: (dys as Tensor[])[0]!, x: x!, phi: phi! })[0]!,
+  gradFunc: (dys, [s, phi]) => ({
+    s: () => run('TesseraErfGateGrad', { dy: (dys as Tensor[])[0]!, s: s!, phi: phi! })[0]!,
   }),
 });
 
-/** Layer normalisation over the last axis. x [..., D], scale [D], shift [D] -> [..., D]. */
-export function layerNorm<T extends Tensor>(x: T, scale: Tensor1D, shift: Tensor1D, eps: number): T {
-  requireShape('the scale of layerNorm', scale, x.shape.slice(-1));
-  requireShape('the shift of layerNorm', shift, x.shape.slice(-1));
-  if (hasKernel('TesseraLayerNorm')) return run('TesseraLayerNorm', { x, scale, shift }, { eps })[0] as T;
-  const centred = tf.sub(x, tf.mean(x, -1, true));
-  const variance = tf.mean(tf.square(centred), -1, true); // [..., 1]
-  return tf.add(tf.mul(tf.mul(centred, tf.rsqrt(tf.add(variance, eps))), scale), shift);
+/**
+ * x kernel, its columns in `parts` equal parts: x [R, in], kernel [in, out] -> parts x [R, out / parts]. Each is a product
+ * of its own, since splitting x kernel copies it; the gradient joins the parts, since one large product is faster.
+ */
+export function matMulParts(x: Tensor2D, kernel: Tensor2D, parts: number): Tensor2D[] {
+  const width = kernel.shape[1] / parts;
+  if (!Number.isInteger(width)) throw new Error(`${kernel.shape[1]} columns cannot be split into ${parts} equal parts`);
+  if (hasKernel('TesseraMatMulParts')) return run('TesseraMatMulParts', { x, kernel }, { parts }) as Tensor2D[];
+  return tf.split(tf.matMul(x, kernel), parts, 1);
 }
 
 tf.registerGradient({
-  kernelName: 'TesseraLayerNorm',
-  inputsToSave: ['x', 'scale'],
-  outputsToSave: [false, false, true],
-  gradFunc: (dys, [x, scale, deviation], attributes) => {
-    const inputs = { dy: (dys as Tensor[])[0]!, x: x!, scale: scale!, deviation: deviation! };
-    const [dx, dScale, dShift] = run('TesseraLayerNormGrad', inputs, attributes) as [Tensor, Tensor, Tensor];
-    return { x: () => dx, scale: () => dScale, shift: () => dShift };
+  kernelName: 'TesseraMatMulParts',
+  inputsToSave: ['x', 'kernel'],
+  gradFunc: (dys, [x, kernel]) => {
+    const dy = tf.concat([dys].flat() as Tensor2D[], 1); // [R, out]
+    return {
+      x: () => tf.matMul(dy, kernel as Tensor2D, false, true),
+      kernel: () => tf.matMul(x as Tensor2D, dy, true, false),
+    };
   },
 });
 
-/** Attention: softmax(q kᵀ / sqrt(d)) v (Vaswani et al. 2017). q, k, v [B, N, d] -> [B, N, d]; B holds the heads too. */
+/**
+ * Each row of the last axis less its mean and divided by its deviation, sqrt(variance + eps); then `mean` is added.
+ * x [..., D] -> [..., D].
+ */
+export function standardize<T extends Tensor>(x: T, eps: number, mean = 0): T {
+  if (hasKernel('TesseraStandardize')) return run('TesseraStandardize', { x }, { eps, mean })[0] as T;
+  const centred = tf.sub(x, tf.mean(x, -1, true));
+  const variance = tf.mean(tf.square(centred), -1, true); // [..., 1]
+  return tf.add(tf.mul(centred, tf.rsqrt(tf.add(variance, eps))), mean);
+}
+
+tf.registerGradient({
+  kernelName: 'TesseraStandardize',
+  outputsToSave: [true, true],
+  gradFunc: (dys, [y, rate], attributes) => ({
+    x: () => run('TesseraStandardizeGrad', { dy: (dys as Tensor[])[0]!, y: y!, rate: rate! }, attributes)[0]!,
+  }),
+});
+
+/** Attention: softmax(q kᵀ / sqrt(d)) v (Vaswani et al. 2017). q [B, M, d], k, v [B, N, d] -> [B, M, d]; B holds the heads too. */
 export function scaledDotProductAttention(q: Tensor3D, k: Tensor3D, v: Tensor3D): Tensor3D {
-  requireShape('k of attention', k, q.shape);
-  requireShape('v of attention', v, q.shape);
+  requireShape('k of attention', k, [q.shape[0], k.shape[1], q.shape[2]]);
+  requireShape('v of attention', v, k.shape);
   const scale = 1 / Math.sqrt(q.shape[2]);
   if (hasKernel('TesseraAttention')) return run('TesseraAttention', { q, k, v }, { scale })[0] as Tensor3D;
   return tf.matMul(tf.softmax(tf.matMul(tf.mul(q, scale), k, false, true)), v);
@@ -79,22 +108,6 @@ tf.registerGradient({
     return { q: () => dq, k: () => dk, v: () => dv };
   },
 });
-
-/**
- * Rows of x [R, D] named by indices [K] (int32, each row at most once) -> [K, D]. `inverse` [R] (int32) says where
- * each row of x went, or K if nowhere: with it the gradient is a gather too, where the general one must scatter.
- */
-export const gatherRows = (x: Tensor2D, indices: Tensor1D, inverse: Tensor1D): Tensor2D =>
-  tf.customGrad((rows, save) => {
-    (save as (tensors: Tensor[]) => void)([inverse]);
-    return {
-      value: tf.gather(rows as Tensor2D, indices),
-      gradFunc: (dy: Tensor, saved: Tensor[]) => {
-        const nothing: Tensor2D = tf.fill([1, x.shape[1]], 0);
-        return tf.gather(tf.concat([dy as Tensor2D, nothing], 0), saved[0] as Tensor1D);
-      },
-    };
-  })(x);
 
 /** Cross entropy of each row. logits [B, C], labels [B] (int32) -> [B], in nats. */
 export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1D {

@@ -1,8 +1,29 @@
-import type { Node, Value } from './graph';
+import type { Constant, Graph, Node, Value } from './graph';
+import { size } from './shapes';
 
 /** The nodes that the outputs need, with the few fusions that ONNX Runtime does not find itself. */
-export const simplified = (nodes: readonly Node[], outputs: readonly Value[]): Node[] =>
-  sumsIntoGemms(withoutAliases(reachable(nodes, outputs)), outputs);
+export function simplified({ nodes, constants }: Graph, outputs: readonly Value[]): Node[] {
+  const needed = withoutAliases(reachable(withoutExpansions(nodes), outputs));
+  const scalars = scalarValues(constants);
+  return sumsIntoGemms(factorsAfterGemms(factorsBeforeGemms(needed, scalars, outputs), scalars, outputs), outputs);
+}
+
+const elementwise = new Set(['Add', 'Sub', 'Mul', 'Div']);
+
+/** Elementwise ops broadcast by themselves: what was expanded to meet a larger value need not be. */
+function withoutExpansions(nodes: readonly Node[]): Node[] {
+  const expansions = new Map(
+    nodes.filter(({ type }) => type === 'Expand').map((node) => [node.outputs[0]!.name, node]),
+  );
+  return nodes.map((node) => {
+    if (!elementwise.has(node.type)) return node;
+    const [a, b] = node.inputs as [Value, Value];
+    const whole = size(node.outputs[0]!.shape);
+    const from = (value: Value, other: Value) =>
+      (size(other.shape) === whole && !expansions.has(other.name) && expansions.get(value.name)?.inputs[0]) || value;
+    return { ...node, inputs: [from(a, b), from(b, a)] };
+  });
+}
 
 /** Drops what no output needs: autodiff also records gradients that nobody asked for. */
 function reachable(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
@@ -30,19 +51,86 @@ function withoutAliases(nodes: readonly Node[]): Node[] {
   return rest.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
 }
 
-/** A product plus a bias or another matrix is one Gemm, without a pass of its own over memory for the sum. */
-function sumsIntoGemms(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
+/** How often each value is read, as an input or as an output of the graph. */
+function countUses(nodes: readonly Node[], outputs: readonly Value[]): Map<string, number> {
   const uses = new Map<string, number>();
   for (const { name } of [...outputs, ...nodes.flatMap(({ inputs }) => inputs)]) {
     uses.set(name, (uses.get(name) ?? 0) + 1);
   }
-  const products = new Map(
-    nodes
-      .filter(
-        ({ type, inputs, outputs: [made] }) => type === 'Gemm' && inputs.length === 2 && uses.get(made!.name) === 1,
-      )
-      .map((node) => [node.outputs[0]!.name, node]),
+  return uses;
+}
+
+const scalarValues = (constants: readonly Constant[]): Scalars =>
+  new Map(
+    constants
+      .filter(({ shape, dtype }) => shape.length === 0 && dtype === 'float32')
+      .map(({ name, bytes }) => [name, new Float32Array(bytes.slice().buffer)[0]!]),
   );
+type Scalars = ReadonlyMap<string, number>;
+
+/** What a node multiplies by a constant, and by which. */
+function scaling({ type, inputs: [a, b] }: Node, scalars: Scalars): { of: Value; by: number } | undefined {
+  if (type !== 'Mul') return undefined;
+  const [left, right] = [scalars.get(a!.name), scalars.get(b!.name)];
+  if (right !== undefined) return { of: a!, by: right };
+  return left === undefined ? undefined : { of: b!, by: left };
+}
+
+function scaled(product: Node, by: number): Node {
+  const alpha = product.attributes.alpha as { float: number } | undefined;
+  return { ...product, attributes: { ...product.attributes, alpha: { float: (alpha?.float ?? 1) * by } } };
+}
+
+const isMatrix = ({ type }: Node, input: number) => type === 'Gemm' && input < 2;
+
+/** A constant factor of what only products read is their alpha, and takes no pass over memory. */
+function factorsBeforeGemms(nodes: readonly Node[], scalars: Scalars, outputs: readonly Value[]): readonly Node[] {
+  const uses = countUses(nodes, outputs);
+  const matrices = nodes.map((node) => ({ ...node, inputs: node.inputs.filter((_, i) => isMatrix(node, i)) }));
+  const usesAsMatrix = countUses(matrices, []);
+  const factors = new Map(
+    nodes.flatMap((node) => {
+      const { name } = node.outputs[0]!;
+      const factor = uses.get(name) === usesAsMatrix.get(name) ? scaling(node, scalars) : undefined;
+      return factor ? [[name, factor] as const] : [];
+    }),
+  );
+  return nodes
+    .filter(({ outputs: [made] }) => !factors.has(made!.name))
+    .map((node) =>
+      node.inputs.reduce((product, { name }, i) => {
+        const factor = factors.get(name);
+        return factor ? scaled({ ...product, inputs: product.inputs.with(i, factor.of) }, factor.by) : product;
+      }, node),
+    );
+}
+
+/** The same for a constant factor of a product. */
+function factorsAfterGemms(nodes: readonly Node[], scalars: Scalars, outputs: readonly Value[]): readonly Node[] {
+  const products = plainProducts(nodes, outputs);
+  const absorbed = new Set<Node>();
+  const rest = nodes.map((node) => {
+    const factor = scaling(node, scalars);
+    const product = factor && products.get(factor.of.name);
+    if (!product) return node;
+    absorbed.add(product);
+    return { ...scaled(product, factor.by), outputs: node.outputs };
+  });
+  return rest.filter((node) => !absorbed.has(node));
+}
+
+/** The products without an addend that are read once, by the name of their result. */
+function plainProducts(nodes: readonly Node[], outputs: readonly Value[]): Map<string, Node> {
+  const uses = countUses(nodes, outputs);
+  const plain = nodes.filter(
+    ({ type, inputs, outputs: [made] }) => type === 'Gemm' && inputs.length === 2 && uses.get(made!.name) === 1,
+  );
+  return new Map(plain.map((node) => [node.outputs[0]!.name, node]));
+}
+
+/** A product plus a bias or another matrix is one Gemm, without a pass of its own over memory for the sum. */
+function sumsIntoGemms(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
+  const products = plainProducts(nodes, outputs);
   const absorbed = new Set<Node>();
   const fused = nodes.map((node) => {
     if (node.type !== 'Add') return node;

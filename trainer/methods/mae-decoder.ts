@@ -7,11 +7,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { gatherRows } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { normal } from '../nn/initializers';
 import { dense, initDense, parameter } from '../nn/layers';
-import { patchRows } from '../nn/patches';
 import { sinCosPositions } from '../nn/positions';
 import { initTransformer, transformer } from '../nn/transformer';
 import type { TransformerConfig } from '../nn/transformer';
@@ -19,11 +17,10 @@ import type { TransformerConfig } from '../nn/transformer';
 export interface Decoder {
   init(seed: number): HostTensors;
   /**
-   * tokens [B, K, encoder width] of the visible patches -> predicted values [B, N, patch values].
-   * `restore` [B, N] int32 says where in the list "visible, then mask tokens" each patch stands, and
-   * `shuffle` [B, N] int32, its inverse, which patch stands at each place of the list.
+   * tokens [B, K, encoder width] of the visible patches, the first of `shuffle` [B, N] int32 -> predicted values
+   * [B, N - from, patch values] of the patches from place `from` of `shuffle` on, in its order.
    */
-  decode(params: Tensors, tokens: Tensor3D, restore: Tensor2D, shuffle: Tensor2D): Tensor3D;
+  decode(params: Tensors, tokens: Tensor3D, shuffle: Tensor2D, from: number): Tensor3D;
 }
 
 export function createDecoder(
@@ -47,17 +44,15 @@ export function createDecoder(
       ...initDense('decoder.pixels', width, patchValues, seed),
     }),
 
-    decode(params, tokens, restore, shuffle) {
+    decode(params, tokens, shuffle, from) {
       const [batch, visible] = tokens.shape;
       const embedded = dense(params, 'decoder.embed', tokens); // [B, K, D]
       // Broadcast by multiplying: the gradient of tiling is unrolled into slices.
       const masks = tf.mul(tf.ones([batch, patches - visible, 1]), parameter(params, 'decoder.mask')); // [B, N-K, D]
-      const list: Tensor2D = tf.reshape(tf.concat([embedded, masks], 1), [batch * patches, width]); // [B*N, D]
-      const inPlace = gatherRows(list, patchRows(restore, patches), patchRows(shuffle, patches));
-      const all: Tensor3D = tf.reshape(inPlace, [batch, patches, width]); // [B, N, D]
-      const placed = tf.add<Tensor3D>(all, tf.tensor2d(positions, [patches, width]));
-      const decoded = transformer(params, 'decoder', config, placed);
-      return dense(params, 'decoder.pixels', decoded); // [B, N, p*p*C]
+      const where = tf.gather(tf.tensor2d(positions, [patches, width]), tf.reshape(shuffle, [-1])); // [B*N, D]
+      const placed = tf.add(tf.concat([embedded, masks], 1), tf.reshape(where, [batch, patches, width]));
+      const decoded = transformer(params, 'decoder', config, placed as Tensor3D, from);
+      return dense(params, 'decoder.pixels', decoded); // [B, N - from, p*p*C]
     },
   };
 }

@@ -1,7 +1,9 @@
 /**
  * Masked autoencoder (He et al. 2021, "Masked Autoencoders Are Scalable Vision Learners",
  * arXiv:2111.06377). Most patches of an image are hidden; the encoder sees the rest, and a small
- * decoder predicts the pixels of the hidden ones.
+ * decoder predicts the pixels of the hidden ones. Attention does not care for the order of tokens, so
+ * from the masking to the loss they stay shuffled, visible patches first: no token is moved, and what
+ * concerns the hidden ones alone is the end of each list.
  *
  * Differences from the authors' code: no class token (their section 3: it works similarly well
  * without), and the mask token is excluded from weight decay like every other 1-D parameter.
@@ -10,7 +12,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Specs, Tensors, TypedArray } from '../engine/types';
 import type { PatchEncoder } from '../nn/encoder';
-import { patchify, unpatchify } from '../nn/patches';
+import { patchify, patchRows, unpatchify } from '../nn/patches';
 import type { Random } from '../random/random';
 import type { Decoder } from './mae-decoder';
 import type { Method } from './method';
@@ -33,18 +35,24 @@ export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Dec
   const { imageSize, maskRatio, normalizeTarget } = config;
   const { patches, patchSize } = encoder;
   const visible = visiblePatches(patches, maskRatio);
+  const values = patchSize * patchSize * CHANNELS;
 
-  function predict(params: Tensors, inputs: MaeInputs): Tensor3D {
-    const tokens = encoder.encodeVisible(params, inputs.images, inputs.keep); // [B, K, D]
-    return decoder.decode(params, tokens, inputs.restore, inputs.shuffle); // [B, N, p*p*C]
+  /** What the decoder makes of patches `from` and later in the order of `shuffle`: [B, N - from, p*p*C]. */
+  function predict(params: Tensors, { images, shuffle }: MaeInputs, from: number): Tensor3D {
+    const tokens = encoder.encodeVisible(params, images, places(shuffle, 0, visible)); // [B, K, D]
+    return decoder.decode(params, tokens, shuffle, from);
   }
 
-  /** Mean squared error of each image's hidden patches, summed: [B]. Visible patches count nothing. */
-  function errors(prediction: Tensor3D, { images, mask }: MaeInputs): Tensor {
-    const pixels = patchify(images, patchSize); // [B, N, p*p*C]
-    const target = normalizeTarget ? normalized(pixels) : pixels;
-    const perPatch = tf.mean(tf.squaredDifference(prediction, target), -1); // [B, N]
-    return tf.sum(tf.mul(perPatch, mask), -1); // [B]
+  /** Each image's patches at the given places, in their order: indices [B, M] -> [B, M, p*p*C]. */
+  function pick(pixels: Tensor3D, indices: Tensor2D): Tensor3D {
+    const rows: Tensor2D = tf.reshape(pixels, [-1, values]); // [B*N, p*p*C]
+    return tf.reshape(tf.gather(rows, patchRows(indices, patches)), [...indices.shape, values]);
+  }
+
+  /** Mean squared errors of the hidden patches, given their predictions [B, N - K, p*p*C]: [B, N - K]. */
+  function errors(prediction: Tensor3D, { images, shuffle }: MaeInputs): Tensor2D {
+    const pixels = pick(patchify(images, patchSize), places(shuffle, visible, patches));
+    return tf.mean(tf.squaredDifference(prediction, normalizeTarget ? normalized(pixels) : pixels), -1);
   }
 
   return {
@@ -54,38 +62,34 @@ export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Dec
 
     inputs: (batchSize): Specs => ({
       images: { shape: [batchSize, imageSize, imageSize, CHANNELS], dtype: 'float32' },
-      keep: { shape: [batchSize, visible], dtype: 'int32' },
       shuffle: { shape: [batchSize, patches], dtype: 'int32' },
       restore: { shape: [batchSize, patches], dtype: 'int32' },
-      mask: { shape: [batchSize, patches], dtype: 'float32' },
     }),
 
-    draw: (batchSize, random) => drawMasks(batchSize, patches, visible, random),
+    draw: (batchSize, random) => drawShuffles(batchSize, patches, random),
 
     loss(params, inputs) {
       const own = inputs as MaeInputs;
-      const total = tf.sum(errors(predict(params, own), own)); // []
-      return { loss: tf.div<Scalar>(total, tf.sum(own.mask)), metrics: {} };
+      return { loss: tf.mean<Scalar>(errors(predict(params, own, visible), own)), metrics: {} };
     },
 
     pictures(params, inputs) {
       const own = inputs as MaeInputs;
-      const { images, mask } = own;
-      const prediction = predict(params, own);
+      const { images, restore } = own;
+      const shuffled = predict(params, own, 0); // [B, N, p*p*C], in the order of shuffle
+      const prediction = pick(shuffled, restore);
       // A prediction in normalised values says nothing of a patch's own mean and contrast: the true ones are used.
-      const values = normalizeTarget ? denormalized(prediction, patchify(images, patchSize)) : prediction;
-      const reconstruction = unpatchify(values, patchSize); // [B, H, W, C]
-      const hidden = unpatchify(
-        tf.mul(tf.expandDims(mask, -1), tf.ones([patchSize * patchSize * CHANNELS])), // [B, N, p*p*C]
-        patchSize,
-      ); // [B, H, W, C], 1 where hidden
+      const shown = normalizeTarget ? denormalized(prediction, patchify(images, patchSize)) : prediction;
+      const reconstruction = unpatchify(shown, patchSize); // [B, H, W, C]
+      const isHidden = tf.cast(tf.greaterEqual(restore, visible), 'float32'); // [B, N]
+      const hidden = unpatchify(tf.mul(tf.expandDims(isHidden, -1), tf.ones([values])), patchSize); // [B, H, W, C]
       const seen = tf.mul(images, tf.sub(1, hidden));
       return {
         original: images,
         masked: seen,
         reconstruction,
         pasted: tf.add(seen, tf.mul(reconstruction, hidden)),
-        loss: tf.div(errors(prediction, own), tf.sum(mask, -1)), // [B]
+        loss: tf.mean(errors(tf.slice(shuffled, [0, visible, 0]), own), 1), // [B]
       };
     },
   };
@@ -93,34 +97,28 @@ export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Dec
 
 interface MaeInputs extends Tensors {
   readonly images: Tensor4D;
-  /** Which patches the encoder sees: the first of `shuffle`. */
-  readonly keep: Tensor2D;
+  /** [B, N]: each image's patches in random order; the encoder sees the first. */
   readonly shuffle: Tensor2D;
+  /** [B, N]: at which place of `shuffle` each patch is. */
   readonly restore: Tensor2D;
-  /** 1 where a patch is hidden. */
-  readonly mask: Tensor2D;
 }
+
+/** Places `from` and later, up to `to`, of each image's order [B, N] -> [B, to - from]. */
+const places = (order: Tensor2D, from: number, to: number): Tensor2D => tf.slice(order, [0, from], [-1, to - from]);
 
 /**
  * Uniform random sampling without replacement, for each image its own: its patches are shuffled,
- * the first `visible` are kept and the rest is hidden.
+ * the first are kept and the rest is hidden.
  */
-function drawMasks(batchSize: number, patches: number, visible: number, random: Random): Record<string, TypedArray> {
-  const keep = new Int32Array(batchSize * visible);
+function drawShuffles(batchSize: number, patches: number, random: Random): Record<string, TypedArray> {
   const shuffle = new Int32Array(batchSize * patches);
   const restore = new Int32Array(batchSize * patches);
-  const mask = new Float32Array(batchSize * patches).fill(1);
-  for (let image = 0; image < batchSize; image++) {
-    const start = image * patches;
+  for (let start = 0; start < shuffle.length; start += patches) {
     const order = random.permutation(patches);
     shuffle.set(order, start);
-    keep.set(order.subarray(0, visible), image * visible);
-    order.forEach((patch, place) => {
-      restore[start + patch] = place;
-      if (place < visible) mask[start + patch] = 0;
-    });
+    order.forEach((patch, place) => (restore[start + patch] = place));
   }
-  return { keep, shuffle, restore, mask };
+  return { shuffle, restore };
 }
 
 /** Each patch [B, N, V] with mean 0 and variance 1 over its values. */

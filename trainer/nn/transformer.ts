@@ -1,9 +1,9 @@
 /** The pre-norm transformer block of ViT (Dosovitskiy et al. 2020), shared by encoders and decoders. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { gelu, scaledDotProductAttention } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
-import { dense, initDense, initLayerNorm, layerNorm } from './layers';
+import { dense, initDense, initLayerNorm, layerNorm, normedDense } from './layers';
 
 export interface TransformerConfig {
   /** Width of a token; a multiple of `heads`. */
@@ -35,31 +35,48 @@ export function initTransformer(name: string, config: TransformerConfig, seed: n
   return Object.assign({}, ...blocks, initLayerNorm(`${name}.norm`, width)) as HostTensors;
 }
 
-/** tokens [B, N, D] through all blocks and the final norm -> [B, N, D]. */
-export function transformer(params: Tensors, name: string, config: TransformerConfig, tokens: Tensor3D): Tensor3D {
-  let x = tokens;
+/**
+ * tokens [B, N, D] through all blocks and the final norm -> [B, N - from, D], those from `from` on: the others matter to
+ * the last block only by what it attends to.
+ */
+export function transformer(
+  params: Tensors,
+  name: string,
+  config: TransformerConfig,
+  tokens: Tensor3D,
+  from = 0,
+): Tensor3D {
+  const [batch, count, width] = tokens.shape;
+  let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
   for (let i = 0; i < config.depth; i++) {
     const block = `${name}.blocks.${i}`;
-    x = tf.add(x, attention(params, `${block}.attention`, config.heads, layerNorm(params, `${block}.norm1`, x)));
-    x = tf.add(x, mlp(params, `${block}.mlp`, layerNorm(params, `${block}.norm2`, x)));
+    const first = i === config.depth - 1 ? from : 0;
+    const kept: Tensor2D = tf.reshape(rest(tf.reshape(x, [batch, count, width]), first), [-1, width]); // [B*M, D]
+    x = tf.add(kept, attention(params, block, config.heads, x, batch, first));
+    x = tf.add(x, mlp(params, block, x));
   }
-  return layerNorm(params, `${name}.norm`, x);
+  return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count - from, width]);
 }
 
-/** Multi-head self-attention (Vaswani et al. 2017): x [B, N, D] -> [B, N, D]. */
-export function attention(params: Tensors, name: string, heads: number, x: Tensor3D): Tensor3D {
-  const [batch, tokens, width] = x.shape;
-  const headWidth = width / heads;
-  const qkv = tf.reshape(dense(params, `${name}.qkv`, x), [batch, tokens, 3, heads, headWidth]); // [B, N, 3, H, d]
-  const [q, k, v] = tf
-    .split(tf.transpose(qkv, [2, 0, 3, 1, 4]), 3, 0) // 3 x [1, B, H, N, d]
-    .map((part) => tf.reshape(part, [batch * heads, tokens, headWidth])) as [Tensor3D, Tensor3D, Tensor3D]; // [B*H, N, d]
-  const perHead = scaledDotProductAttention(q, k, v); // [B*H, N, d]
-  const mixed: Tensor4D = tf.reshape(perHead, [batch, heads, tokens, headWidth]); // [B, H, N, d]
-  const joined: Tensor3D = tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, tokens, width]); // [B, N, D]
-  return dense(params, `${name}.out`, joined);
+/** x [A, N, D] -> [A, N - from, D]. */
+const rest = (x: Tensor3D, from: number): Tensor3D => (from === 0 ? x : tf.slice(x, [0, from, 0]));
+
+/** Multi-head self-attention (Vaswani et al. 2017) behind its norm, of tokens `from` and later: x [B*N, D] -> [B*M, D]. */
+function attention(params: Tensors, block: string, heads: number, x: Tensor2D, batch: number, from: number): Tensor2D {
+  const [rows, width] = x.shape;
+  const [tokens, headWidth] = [rows / batch, width / heads];
+  const perHead = (y: Tensor2D): Tensor3D => {
+    const split = tf.reshape(y, [batch, tokens, heads, headWidth]); // [B, N, H, d]
+    return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * heads, tokens, headWidth]); // [B*H, N, d]
+  };
+  const [q, k, v] = normedDense(params, `${block}.norm1`, `${block}.attention.qkv`, x, 3).map(perHead);
+  const mixed = scaledDotProductAttention(rest(q!, from), k!, v!); // [B*H, M, d]
+  const joined = tf.transpose(tf.reshape(mixed, [batch, heads, tokens - from, headWidth]), [0, 2, 1, 3]); // [B, M, H, d]
+  return dense<Tensor2D>(params, `${block}.attention.out`, tf.reshape(joined, [-1, width]));
 }
 
-function mlp(params: Tensors, name: string, x: Tensor3D): Tensor3D {
-  return dense(params, `${name}.down`, gelu(dense(params, `${name}.up`, x)));
+/** D -> hidden -> D with GELU between, behind its norm: x [R, D] -> [R, D]. */
+function mlp(params: Tensors, block: string, x: Tensor2D): Tensor2D {
+  const [hidden] = normedDense(params, `${block}.norm2`, `${block}.mlp.up`, x); // [R, hidden]
+  return dense(params, `${block}.mlp.down`, gelu(hidden!));
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine/index';
-import { gelu, layerNorm, valueAndGrads } from '../../../trainer/engine/ops';
+import { gelu, standardize, valueAndGrads } from '../../../trainer/engine/ops';
 import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
 
 const spec: ProgramSpec = {
@@ -19,7 +19,7 @@ const values = {
 };
 const descent: Step = (state, { x, lr }) => {
   const { value, grads } = valueAndGrads(({ w, scale, shift }) => {
-    const normed = layerNorm(x!, scale as tf.Tensor1D, shift as tf.Tensor1D, 1e-5);
+    const normed = tf.add(tf.mul(standardize(x!, 1e-5), scale!), shift!);
     return tf.mean<tf.Scalar>(tf.square(gelu(tf.matMul(normed, w!))));
   }, state);
   const next = Object.fromEntries(Object.entries(state).map(([n, p]) => [n, tf.sub(p, tf.mul(grads[n]!, lr!))]));

@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine/index';
 import {
-  gatherRows,
   gelu,
-  layerNorm,
+  matMulParts,
   scaledDotProductAttention,
   softmaxCrossEntropy,
+  standardize,
 } from '../../../trainer/engine/ops';
 import { agree, broadcastable, float, int, shapes, type Case } from './agree';
 
@@ -234,6 +234,8 @@ describe('ops compute what the reference computes, by value and gradient', () =>
       { name: 'range', f: (t) => tf.add(t, tf.range(0, 4)), inputs: [float([3, 4])] },
       { name: 'linspace', f: (t) => tf.add(t, tf.linspace(0, 1, 4)), inputs: [float([3, 4])] },
       { name: 'eye', f: (t) => tf.mul(t, tf.eye(4)), inputs: [float([4, 4])] },
+      { name: 'a row summed and spread again', f: (t) => tf.sub(t, tf.mul(tf.broadcastTo(tf.sum(t, 0, true), [3, 4]), tf.ones([3, 4]))), inputs: [float([3, 4])], smooth: true },
+      { name: 'two rows spread over each other', f: (a, b) => tf.mul(tf.broadcastTo(a, [3, 4]), tf.broadcastTo(b, [3, 4])), inputs: [float([3, 1]), float([4])], smooth: true },
       { name: 'ones of many elements', f: (t) => tf.mul(t, tf.ones([16, 16])), inputs: [float([16, 16])] },
       { name: 'segment sums', f: (t, i) => tf.unsortedSegmentSum(t, i as Tensor1D, 3), inputs: [float([5, 2]), int([5], 3, 0, 2)], smooth: true },
     ])); // prettier-ignore
@@ -251,25 +253,39 @@ describe('ops compute what the reference computes, by value and gradient', () =>
           const a = float([...batch[0], ...(tA ? [k, m] : [m, k])], seed);
           const b = float([...batch[1], ...(tB ? [n, k] : [k, n])], seed + 1);
           const f = (x: Tensor, y: Tensor) => tf.matMul(x, y, tA, tB);
+          const scaled = (x: Tensor, y: Tensor) => tf.mul(tf.matMul(tf.mul(x, 3), tf.mul(0.5, y), tA, tB), -0.25);
           const biased = (x: Tensor, y: Tensor, z: Tensor) => tf.add(tf.matMul(x, y, tA, tB), z);
           return agree(engine, [
             { name: 'matMul', f, inputs: [a, b], smooth: true },
             { name: 'with a bias', f: biased, inputs: [a, b, float([n], seed + 2)], smooth: true },
             { name: 'plus a matrix', f: biased, inputs: [a, b, float([m, n], seed + 2)], smooth: true },
+            { name: 'with factors', f: scaled, inputs: [a, b], smooth: true },
           ]);
         },
       ),
       { numRuns: 40 },
     )); // prettier-ignore
 
-  it('layer normalisation over rows of any batch', () =>
+  it('standardised rows of any batch, around 0 and around another mean', () =>
     fc.assert(
-      fc.asyncProperty(shapes(1, 4), fc.integer({ min: 2, max: 9 }), fc.nat(50), (batch, width, seed) =>
+      fc.asyncProperty(shapes(1, 4), fc.integer({ min: 2, max: 9 }), fc.nat(50), (batch, width, seed) => {
+        const inputs = [float([...batch, width], seed)];
+        return agree(engine, [
+          { name: 'standardize', f: (x) => standardize(x, 1e-3), inputs, smooth: true },
+          { name: 'around 1', f: (x) => standardize(x, 1e-3, 1), inputs, smooth: true },
+        ]);
+      }),
+      runs,
+    ));
+
+  it('a product in parts', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(3, 3), fc.integer({ min: 1, max: 4 }), fc.nat(50), ([rows, inputs, width], parts, seed) =>
         agree(engine, [
           {
-            name: 'layerNorm',
-            f: (x, scale, shift) => layerNorm(x, scale as Tensor1D, shift as Tensor1D, 1e-3),
-            inputs: [float([...batch, width], seed), float([width], seed + 1), float([width], seed + 2)],
+            name: 'matMulParts',
+            f: (x, kernel) => tf.concat(matMulParts(x as Tensor2D, kernel as Tensor2D, parts).toReversed(), 0),
+            inputs: [float([rows!, inputs!], seed), float([inputs!, width! * parts], seed + 1)],
             smooth: true,
           },
         ]),
@@ -279,38 +295,22 @@ describe('ops compute what the reference computes, by value and gradient', () =>
 
   it('attention', () =>
     fc.assert(
-      fc.asyncProperty(shapes(3, 3), fc.nat(50), (shape, seed) =>
-        agree(engine, [
-          {
-            name: 'attention',
-            f: (q, k, v) => scaledDotProductAttention(q as Tensor3D, k as Tensor3D, v as Tensor3D),
-            inputs: [float(shape, seed), float(shape, seed + 1), float(shape, seed + 2)],
-            smooth: true,
-          },
-        ]),
+      fc.asyncProperty(
+        shapes(3, 3),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(50),
+        ([batch, tokens, width], asking, seed) =>
+          agree(engine, [
+            {
+              name: 'attention',
+              f: (q, k, v) => scaledDotProductAttention(q as Tensor3D, k as Tensor3D, v as Tensor3D),
+              inputs: [asking, tokens!, tokens!].map((n, i) => float([batch!, n, width!], seed + i)),
+              smooth: true,
+            },
+          ]),
       ),
       runs,
     ));
-
-  it('rows gathered, some of them dropped', () =>
-    fc.assert(
-      fc.asyncProperty(
-        fc.integer({ min: 1, max: 8 }).chain((rows) => fc.shuffledSubarray(Array.from({ length: rows }, (_, i) => i), { minLength: 1 }).map((kept) => ({ rows, kept }))),
-        ({ rows, kept }) => {
-          const inverse = Array.from({ length: rows }, (_, r) => (kept.includes(r) ? kept.indexOf(r) : kept.length));
-          const ints = (values: number[]) => ({ shape: [values.length], dtype: 'int32' as const, data: Int32Array.from(values) });
-          return agree(engine, [
-            {
-              name: 'gatherRows',
-              f: (x, i, inv) => gatherRows(x as Tensor2D, i as Tensor1D, inv as Tensor1D),
-              inputs: [float([rows, 3]), ints(kept), ints(inverse)],
-              smooth: true,
-            },
-          ]);
-        },
-      ),
-      runs,
-    )); // prettier-ignore
 
   it('cross entropy', () =>
     fc.assert(

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { PretrainConfig } from '../../../protocol/config';
@@ -6,6 +7,7 @@ import { createEngine } from '../../../trainer/engine/index';
 import { valueAndGrads } from '../../../trainer/engine/ops';
 import type { EngineName, HostTensors, TypedArray } from '../../../trainer/engine/types';
 import { createMethod } from '../../../trainer/methods/index';
+import { visiblePatches } from '../../../trainer/methods/mae';
 import type { PatchEncoder } from '../../../trainer/nn/encoder';
 import { normal } from '../../../trainer/nn/initializers';
 import { adamw } from '../../../trainer/nn/optimizer';
@@ -36,7 +38,7 @@ const specs = method.inputs(BATCH);
 const images = normal([BATCH, SIZE, SIZE, 3], 1, 0, 'images');
 const inputsWith = (data: TypedArray = images.data): HostTensors => withSpecs({ ...draws, images: data }, specs);
 
-const isHidden = (image: number, patch: number) => draws.mask![image * PATCHES + patch] === 1;
+const isHidden = (image: number, patch: number) => draws.restore![image * PATCHES + patch]! >= VISIBLE;
 /** The image and the patch that value `i` of the batch belongs to. */
 function place(i: number): [image: number, patch: number] {
   const pixel = Math.floor((i % PIXELS) / 3);
@@ -53,34 +55,34 @@ const lossOf = async (data: TypedArray, of = method) =>
 describe('masking', () => {
   const draw = (patches: number, batch: number, key: number) => {
     const side = Math.sqrt(patches);
-    const one = createMethod(configOf({ maskRatio: 0.75 }), side * PATCH);
-    return { drawn: one.draw(batch, random(key)), visible: one.inputs(batch).keep!.shape[1]! };
+    return createMethod(configOf(), side * PATCH).draw(batch, random(key));
   };
 
-  it('hides all but the visible patches, each patch once, and `restore` undoes `shuffle`', () => {
+  it('shuffles each image’s patches, and `restore` undoes `shuffle`', () => {
     fc.assert(
       fc.property(fc.integer({ min: 2, max: 8 }), fc.integer({ min: 1, max: 4 }), fc.nat(), (side, batch, key) => {
         const patches = side * side;
-        const { drawn, visible } = draw(patches, batch, key);
-        expect(visible).toBe(Math.floor(patches / 4));
+        const drawn = draw(patches, batch, key);
         for (let image = 0; image < batch; image++) {
-          const row = (name: string, width = patches) => [...drawn[name]!.slice(image * width, (image + 1) * width)];
-          const [shuffle, restore, mask, keep] = [row('shuffle'), row('restore'), row('mask'), row('keep', visible)];
+          const row = (name: string) => [...drawn[name]!.slice(image * patches, (image + 1) * patches)];
+          const [shuffle, restore] = [row('shuffle'), row('restore')];
           expect(shuffle.toSorted((a, b) => a - b)).toEqual(shuffle.map((_, i) => i));
           expect(restore.map((at) => shuffle[at])).toEqual(shuffle.map((_, i) => i));
-          expect(keep).toEqual(shuffle.slice(0, visible));
-          expect(mask).toEqual(mask.map((_, patch) => (keep.includes(patch) ? 0 : 1)));
         }
       }),
     );
   });
 
+  it('shows as many patches as the ratio leaves, rounded down', () => {
+    expect([0.75, 0.65, 0.5].map((ratio) => visiblePatches(9, ratio))).toEqual([2, 3, 4]);
+  });
+
   it('shows every pair of patches to the encoder equally often', () => {
     const [patches, batch] = [9, 20_000];
-    const { drawn, visible } = draw(patches, batch, 1);
+    const { shuffle } = draw(patches, batch, 1);
     const pairs = new Map<string, number>();
     for (let image = 0; image < batch; image++) {
-      const [a, b] = drawn.keep!.slice(image * visible, (image + 1) * visible).toSorted();
+      const [a, b] = shuffle!.slice(image * patches, image * patches + 2).toSorted();
       pairs.set(`${a},${b}`, (pairs.get(`${a},${b}`) ?? 0) + 1);
     }
     // 36 pairs, each expected 555.6 times; 66.6 is the 0.1% quantile of chi-squared with 35 degrees of freedom.
@@ -91,9 +93,9 @@ describe('masking', () => {
   });
 
   it('draws another mask for each image and step, and the same one for the same key', () => {
-    const first = draw(64, 2, 1).drawn.shuffle!;
-    expect(draw(64, 2, 1).drawn.shuffle).toEqual(first);
-    expect(draw(64, 2, 2).drawn.shuffle).not.toEqual(first);
+    const first = draw(64, 2, 1).shuffle!;
+    expect(draw(64, 2, 1).shuffle).toEqual(first);
+    expect(draw(64, 2, 2).shuffle).not.toEqual(first);
     expect(first.slice(0, 64)).not.toEqual(first.slice(64));
   });
 });
@@ -102,7 +104,10 @@ describe('the encoder', () => {
   const tokensOf = async (data: TypedArray) => {
     const encoder = method.encoder as PatchEncoder;
     const { tokens } = await evaluate(
-      (p, given) => ({ tokens: encoder.encodeVisible(p, given.images as Tensor4D, given.keep as Tensor2D) }),
+      (p, given) => {
+        const keep: Tensor2D = tf.slice(given.shuffle as Tensor2D, [0, 0], [-1, VISIBLE]);
+        return { tokens: encoder.encodeVisible(p, given.images as Tensor4D, keep) };
+      },
       params,
       inputsWith(data),
     );
@@ -142,9 +147,8 @@ describe('the loss', () => {
   });
 
   it('does not depend on the order in which the visible patches enter', async () => {
-    const reordered = { keep: draws.keep!.slice(), shuffle: draws.shuffle!.slice(), restore: draws.restore!.slice() };
+    const reordered = { shuffle: draws.shuffle!.slice(), restore: draws.restore!.slice() };
     for (let image = 0; image < BATCH; image++) {
-      reordered.keep.subarray(image * VISIBLE, (image + 1) * VISIBLE).reverse();
       const shuffle = reordered.shuffle.subarray(image * PATCHES, (image + 1) * PATCHES);
       shuffle.subarray(0, VISIBLE).reverse();
       shuffle.forEach((patch, at) => (reordered.restore[image * PATCHES + patch] = at));

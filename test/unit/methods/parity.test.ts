@@ -59,7 +59,6 @@ function maeCase(name: string): Case {
   const method = createMethod(config, about.imageSize);
   const [, batch, patches] = fixture.shuffle!.shape as [number, number, number];
   const specs = method.inputs(batch);
-  const visible = specs.keep!.shape[1]!;
   const batchOf = (what: string, i: number) => {
     const { data, shape } = fixture[what]!;
     const size = data.length / shape[0]!;
@@ -78,9 +77,7 @@ function maeCase(name: string): Case {
       return {
         images: batchOf('images', i),
         shuffle,
-        keep: Int32Array.from(places.flatMap((order) => order.slice(0, visible))),
         restore: Int32Array.from(restore.flat()),
-        mask: Float32Array.from(restore.flat(), (place) => (place < visible ? 0 : 1)),
       };
     },
   };

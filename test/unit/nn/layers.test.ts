@@ -1,7 +1,8 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { HostTensors, Tensors } from '../../../trainer/engine/types';
-import { dense, initDense, initLayerNorm, layerNorm } from '../../../trainer/nn/layers';
+import { dense, initDense, initLayerNorm, layerNorm, normedDense } from '../../../trainer/nn/layers';
+import { normal } from '../../../trainer/nn/initializers';
 import { evaluate, float32 } from './evaluate';
 
 const apply = async (layer: (params: Tensors, name: string, x: Tensor) => Tensor, params: HostTensors, x: number[]) =>
@@ -38,5 +39,25 @@ describe('a layer norm', () => {
     // A variance of 1e-6: 1e-3 / sqrt(2e-6).
     expect(data[0]).toBeCloseTo(Math.SQRT1_2, 4);
     expect([...data.slice(2)]).toEqual([0, 0]);
+  });
+});
+
+describe('a dense layer with the norm before it folded in', () => {
+  it('is the dense layer of the layer norm, in parts', async () => {
+    const shapes = { 'dense.kernel': [8, 6], 'dense.bias': [6], 'norm.scale': [8], 'norm.shift': [8] };
+    const params = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, normal(shape, 1, 1, name)]));
+    const { whole, ...parts } = await evaluate(
+      (p, { x }) => ({
+        whole: dense(p, 'dense', layerNorm(p, 'norm', x!)),
+        ...Object.fromEntries(normedDense(p, 'norm', 'dense', x as Tensor2D, 3).entries()),
+      }),
+      params,
+      { x: normal([5, 8], 1, 2, 'x') },
+    );
+    const joined = Array.from({ length: 5 }, (_, row) =>
+      Object.values(parts).flatMap(({ data }) => [...data.slice(row * 2, row * 2 + 2)]),
+    ).flat();
+    expect(joined).toHaveLength(30);
+    joined.forEach((value, i) => expect(value).toBeCloseTo(whole!.data[i]!, 5));
   });
 });

@@ -2,6 +2,7 @@ import { backend_util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph';
 import { size } from '../shapes';
 import { lower, reshape, shaped } from './kernel';
+import { split } from './shape';
 
 interface Options {
   readonly transposeA?: boolean;
@@ -13,6 +14,12 @@ interface Options {
 lower<Options, { a: Value; b: Value }>('BatchMatMul', ({ a, b }, graph, { transposeA, transposeB }) =>
   matMul(graph, a, b, { transposeA, transposeB }),
 );
+
+lower<{ parts: number }, { x: Value; kernel: Value }>('TesseraMatMulParts', ({ x, kernel }, graph, { parts }) => {
+  const widths = new Array<number>(parts).fill(kernel.shape[1]! / parts);
+  const kernels = parts === 1 ? [kernel] : split(graph, kernel, widths, 1);
+  return kernels.map((part) => matMul(graph, x, part));
+});
 
 /** a [..., m, k] x b [..., k, n] -> [..., m, n], either one transposed, batch axes broadcast. */
 export function matMul(graph: Graph, a: Value, b: Value, options: Options = {}): Value {

@@ -1,6 +1,8 @@
 import { util } from '@tensorflow/tfjs-core';
 import type { ElementType, Graph, Value } from '../graph';
+import { size } from '../shapes';
 import { cast, lower, reshape, shaped } from './kernel';
+import { matMul } from './matmul';
 
 type X = { x: Value };
 type Axes = number | number[] | undefined;
@@ -10,8 +12,16 @@ function reduce(graph: Graph, type: string, x: Value, axis: Axes, keepDims: bool
   const kept = x.shape.map((n, i) => (axes.includes(i) ? 1 : n));
   const shape = keepDims ? kept : kept.filter((_, i) => !axes.includes(i));
   if (axes.length === 0) return x;
+  if (type === 'ReduceSum' && x.dtype === 'float32' && axes.every((axis, i) => axis === i)) {
+    const rest = size(x.shape.slice(axes.length));
+    const rows = size(x.shape) / rest;
+    if (rest > 1 && rows > 1) return reshape(graph, columnSums(graph, reshape(graph, x, [rows, rest])), shape);
+  }
   return graph.node(type, [x, graph.ints(axes)], shaped(shape, x.dtype), { keepdims: keepDims ? 1 : 0 });
 }
+
+/** [R, D] -> [1, D]: a product with ones runs on all threads, where ReduceSum goes through the rows on one. */
+const columnSums = (graph: Graph, x: Value) => matMul(graph, graph.full(1, [1, x.shape[0]!]), x);
 
 for (const [kernel, type] of [
   ['Sum', 'ReduceSum'],

@@ -95,7 +95,7 @@ lower<{ axis: number }, { value: Value }>('Unpack', ({ value }, graph, attribute
   const parts = split(graph, value, new Array<number>(value.shape[axis]!).fill(1), axis);
   return parts.map((part) => reshape(graph, part, value.shape.toSpliced(axis, 1)));
 });
-function split(graph: Graph, x: Value, sizes: readonly number[], axis: number): Value[] {
+export function split(graph: Graph, x: Value, sizes: readonly number[], axis: number): Value[] {
   const outputs = sizes.map((n) => shaped(x.shape.with(axis, n), x.dtype));
   return graph.multi('Split', [x, graph.ints(sizes)], outputs, { axis });
 }
@@ -118,7 +118,7 @@ lower<{ reps: number[] }, X>('Tile', ({ x }, graph, { reps }) => {
   return graph.node(broadcast ? 'Expand' : 'Tile', [x, graph.ints(broadcast ? shape : reps)], shaped(shape, x.dtype));
 });
 lower<{ axis: number; batchDims: number }, { x: Value; indices: Value }>('GatherV2', ({ x, indices }, graph, a) => {
-  if (a.batchDims) throw new Error('gather with batchDims is not supported; use gatherRows on flattened rows');
+  if (a.batchDims) throw new Error('gather with batchDims is not supported; flatten the rows and gather from them');
   const axis = normalAxis(a.axis, x.shape.length);
   const shape = x.shape.toSpliced(axis, 1, ...indices.shape);
   return graph.node('Gather', [x, indices], shaped(shape, x.dtype), { axis });
