@@ -1,5 +1,5 @@
 /** What a person waits for in the editor: from ▶ Pretrain to the first point on the curve, and for the extension to wake. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { editorKind } from '../scripts/editor.mjs';
 import { testVsix } from '../scripts/vsix.mjs';
@@ -16,7 +16,7 @@ interface Row {
 }
 
 /** Measures the quickstart in the packaged extension, each round in a fresh editor and profile. */
-export async function editor({ json }: { json?: string }): Promise<void> {
+export async function editor(): Promise<{ kind: string; rows: Row[] }> {
   const kind = await editorKind();
   const vsix = testVsix();
   const name = 'quickstart.tessera.jsonc';
@@ -39,5 +39,5 @@ export async function editor({ json }: { json?: string }): Promise<void> {
       await workbench.close();
     }
   }
-  if (json) await writeFile(json, `${JSON.stringify({ kind, rows }, null, 2)}\n`);
+  return { kind, rows };
 }

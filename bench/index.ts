@@ -1,9 +1,10 @@
-/** `node dist/bench.mjs <name> [--json FILE]`: measurements, each beside its peer. */
+/** `node dist/bench.mjs <name> [--json FILE]`: measurements, each beside its peer where it has one. */
+import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { editor } from './editor';
 import { step } from './step';
 
-const benches: Record<string, (options: { json?: string }) => Promise<void>> = { step, editor };
+const benches: Record<string, () => Promise<unknown>> = { step, editor };
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
 const bench = benches[positionals[0] ?? ''];
@@ -11,5 +12,6 @@ if (!bench) {
   console.error(`Which one? ${Object.keys(benches).join(', ')}`);
   process.exitCode = 2;
 } else {
-  await bench(values);
+  const figures = await bench();
+  if (values.json) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

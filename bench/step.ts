@@ -2,13 +2,13 @@
  * One optimizer step of a masked autoencoder (forward, backward, AdamW) on the compiled CPU
  * engine and in eager PyTorch: same model, batch and optimizer, two threads each, taking turns.
  */
-import { writeFile } from 'node:fs/promises';
 import { createEngine } from '../trainer/engine/index';
 import { createMethod } from '../trainer/methods/index';
 import { adamw } from '../trainer/nn/optimizer';
 import { trainStep } from '../trainer/nn/train-step';
 import { random } from '../trainer/random/random';
 import { PretrainConfig } from '../protocol/config';
+import { median } from './median';
 import { startPeer } from './peer';
 
 const THREADS = 2;
@@ -45,7 +45,7 @@ interface Row {
   buildMs: number;
 }
 
-export async function step({ json }: { json?: string }): Promise<void> {
+export async function step(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const config of configs) {
     const own = await compiled(config);
@@ -71,7 +71,7 @@ export async function step({ json }: { json?: string }): Promise<void> {
     own.dispose();
   }
   console.table(rows);
-  if (json) await writeFile(json, JSON.stringify(rows, null, 2) + '\n');
+  return rows;
 }
 
 async function compiled(config: Config) {
@@ -116,10 +116,4 @@ async function compiled(config: Config) {
       engine.dispose();
     },
   };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }
