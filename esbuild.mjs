@@ -46,10 +46,10 @@ const bundles = [
   nodeModule('trainer/main.ts', 'dist/trainer.mjs'),
   nodeModule('trainer/cli.ts', 'dist/tessera.mjs'),
   nodeModule('trainer/data/worker.ts', 'dist/worker.mjs'),
-  // Never packed, so what only drives an editor may stay in node_modules.
+  // Never packed, so what only drives an editor or bundles may stay in node_modules.
   {
     ...nodeModule('bench/index.ts', 'dist/bench.mjs'),
-    external: [...node.external, 'playwright-core', '@vscode/test-electron'],
+    external: [...node.external, 'playwright-core', '@vscode/test-electron', 'esbuild'],
   },
   {
     ...common,

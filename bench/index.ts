@@ -1,17 +1,29 @@
-/** `node dist/bench.mjs <name> [--json FILE]`: measurements, each beside its peer where it has one. */
+/** `node dist/bench.mjs <name> [--json FILE] [--images DIR]`: measurements, each beside its peer where it has one. */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { dashboard } from './dashboard';
+import { data } from './data';
 import { editor } from './editor';
+import { map } from './map';
 import { step } from './step';
 
-const benches: Record<string, () => Promise<unknown>> = { step, editor };
+const benches: Record<string, (options: { images?: string }) => Promise<unknown>> = {
+  step,
+  data,
+  map,
+  editor,
+  dashboard,
+};
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } });
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'string' }, images: { type: 'string' } },
+});
 const bench = benches[positionals[0] ?? ''];
 if (!bench) {
   console.error(`Which one? ${Object.keys(benches).join(', ')}`);
   process.exitCode = 2;
 } else {
-  const figures = await bench();
+  const figures = await bench(values);
   if (values.json) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
 }

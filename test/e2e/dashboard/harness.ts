@@ -55,6 +55,8 @@ export interface OpenOptions {
   readonly height?: number;
   readonly reducedMotion?: boolean;
   readonly media?: Media;
+  /** The page's own code; bundled from the sources by default. */
+  readonly bundle?: { readonly script: string; readonly style: string };
 }
 
 export async function launchBrowser(): Promise<Browser> {
@@ -85,7 +87,7 @@ let bundled: ReturnType<typeof bundle> | undefined;
 
 export async function openDashboard(browser: Browser, options: OpenOptions = {}): Promise<Dashboard> {
   const { theme = 'dark', width = 1600, height = 1000, reducedMotion = false, media = pretended } = options;
-  const { script, style } = await (bundled ??= bundle());
+  const { script, style } = options.bundle ?? (await (bundled ??= bundle()));
   const { className, kind, variables } = pageThemes[theme];
 
   const html = dashboardHtml({
