@@ -20,9 +20,16 @@ export function registerTree(store: RunStore): vscode.Disposable {
 
   let everything = false;
   const stale = new Set<Node>();
+  /** What stands beside the label of each node that VS Code has shown. */
+  const painted = new Map<Node, string | undefined>();
   let timer: NodeJS.Timeout | undefined;
   const repaint = () => {
     timer = undefined;
+    for (const node of [...stale]) {
+      // An experiment sums up its runs; to repaint it is to ask for all of them again.
+      const above = parent(store, node);
+      if (above && painted.get(same(above)) !== look(store, above)?.description) stale.add(same(above));
+    }
     if (everything) changed.fire(undefined);
     else stale.forEach((node) => changed.fire(node));
     everything = false;
@@ -48,7 +55,11 @@ export function registerTree(store: RunStore): vscode.Disposable {
         const above = parent(store, node);
         return above && same(above);
       },
-      getTreeItem: (node) => treeItem(store, node),
+      getTreeItem: (node) => {
+        const item = treeItem(store, node);
+        painted.set(node, item.description as string | undefined);
+        return item;
+      },
       resolveTreeItem: (item, node) => {
         const text = tooltip(store, node);
         item.tooltip = text === undefined ? undefined : new vscode.MarkdownString(text);
