@@ -6,8 +6,8 @@ import { root, run } from './process.mjs';
 /** Packages that stay outside the bundles because they carry native code, and what they need to run. */
 const nativePackages = ['onnxruntime-node', 'onnxruntime-common', 'sharp', '@img/colour', 'detect-libc', 'semver'];
 
-/** Only needed by an install script or by a compiler. */
-const needlessFolders = ['node_modules', 'script', 'src', 'install', 'docs', '__test__'];
+/** Only needed by an install script, by a compiler, or where VS Code has other builds (Alpine). */
+const needlessFolders = ['node_modules', 'script', 'src', 'install', 'docs', '__test__', 'musl_x64', 'musl_arm64'];
 const needlessFiles = /\.(map|ts|mts|cts|gyp)$/;
 
 /** Twins of files: we import sharp, which is the .mjs, and onnxruntime-node requires the common part, which is cjs. */
@@ -47,10 +47,10 @@ export function testVsix() {
 function stageNativePackages(platform, arch) {
   const staged = join(root, 'dist', 'node_modules');
   rmSync(staged, { recursive: true, force: true });
-  const sharpPackages = sharpBinaries(platform, arch);
-  const foreign = sharpPackages.some((name) => !existsSync(join(root, 'node_modules', name)));
+  const binaries = binaryPackages(platform, arch);
+  const foreign = binaries.some((name) => !existsSync(join(root, 'node_modules', name)));
   const source = foreign ? foreignInstall(platform, arch) : join(root, 'node_modules');
-  for (const name of [...nativePackages, ...sharpPackages]) {
+  for (const name of [...nativePackages, ...binaries]) {
     const folder = join(source, name);
     if (!existsSync(folder)) throw new Error(`${name} is not installed in ${source}; run npm ci.`);
     mkdirSync(join(staged, name), { recursive: true });
@@ -70,10 +70,10 @@ function wanted(path, name, platform, arch) {
   return forPlatform === platform && forArch === arch;
 }
 
-/** On Windows libvips is in sharp's own binary package. @param {string} platform @param {string} arch */
-function sharpBinaries(platform, arch) {
-  const own = `@img/sharp-${platform}-${arch}`;
-  return platform === 'win32' ? [own] : [own, `@img/sharp-libvips-${platform}-${arch}`];
+/** Of koffi, whose code is in the bundles, and of sharp; on Windows libvips is in sharp's own. @param {string} platform @param {string} arch */
+function binaryPackages(platform, arch) {
+  const own = [`@koromix/koffi-${platform}-${arch}`, `@img/sharp-${platform}-${arch}`];
+  return platform === 'win32' ? own : [...own, `@img/sharp-libvips-${platform}-${arch}`];
 }
 
 /** npm leaves out binaries of other platforms: those are installed apart, in our versions. @param {string} platform @param {string} arch */
@@ -85,7 +85,7 @@ function foreignInstall(platform, arch) {
   run('npm', [
     ...['install', '--prefix', folder, '--no-save', '--ignore-scripts', '--loglevel=error'],
     ...[`--os=${platform}`, `--cpu=${arch}`, ...(platform === 'linux' ? ['--libc=glibc'] : [])],
-    ...['sharp', 'onnxruntime-node'].map((name) => `${name}@${version(name)}`),
+    ...['sharp', 'onnxruntime-node', 'koffi'].map((name) => `${name}@${version(name)}`),
   ]);
   return join(folder, 'node_modules');
 }

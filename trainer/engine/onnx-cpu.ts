@@ -1,0 +1,124 @@
+/** ONNX Runtime on the CPU. State is held twice: a step reads one half and writes the other, so nothing is copied. */
+import { availableParallelism } from 'node:os';
+import { checkHostTensor, checkInputs, checkState } from './check';
+import { createSession, createTensor, runtimeVersion, type NativeTensor } from './native';
+import { stepModel } from './onnx';
+import { specsOf } from './shapes';
+import { inputName, stateName } from './trace';
+import type {
+  DeviceState,
+  Engine,
+  HostTensor,
+  HostTensors,
+  Program,
+  ProgramSpec,
+  Specs,
+  Step,
+  TypedArray,
+} from './types';
+
+/**
+ * A thread with nothing to do spins this long (by default far longer) before it sleeps: beside an editor or another run,
+ * spinning takes away the core that the step is waiting for.
+ */
+const SPIN_MICROSECONDS = 20;
+
+interface CpuState extends DeviceState {
+  readonly tensors: Map<string, NativeTensor>;
+  /** What the last step read, free for the next one to write. */
+  readonly spares: Map<string, NativeTensor>;
+}
+
+export function createCpuEngine(threads = availableParallelism()): Engine {
+  return {
+    name: 'onnx',
+    device: 'cpu',
+    description: `onnxruntime ${runtimeVersion()}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    upload,
+    compile: (step, spec) => promised(() => compile(step, spec, threads)),
+    dispose: () => undefined,
+  };
+}
+
+function upload(values: HostTensors): CpuState {
+  for (const [name, value] of Object.entries(values)) checkHostTensor(name, value);
+  const specs = specsOf(values);
+  const tensors = createTensors(specs);
+  for (const [name, tensor] of tensors) tensor.data.set(values[name]!.data);
+  const spares = new Map<string, NativeTensor>();
+  return {
+    specs,
+    tensors,
+    spares,
+    read: (names = [...tensors.keys()]) =>
+      promised(() => {
+        const entries = names.map((name): [string, HostTensor] => {
+          const tensor = tensors.get(name);
+          if (!tensor) throw new Error(`the device state has no "${name}"`);
+          return [name, { ...specs[name]!, data: tensor.data.slice() }];
+        });
+        return Object.fromEntries(entries);
+      }),
+    dispose() {
+      disposeAll(tensors);
+      disposeAll(spares);
+    },
+  };
+}
+
+function compile(step: Step, spec: ProgramSpec, threads: number): Program {
+  const { bytes, outputs, next, outputSpecs } = stepModel(step, spec);
+  const session = createSession(bytes, threads, SPIN_MICROSECONDS);
+  const given = createTensors(spec.inputs);
+  const results = createTensors(outputSpecs);
+
+  function run(state: CpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
+    checkState(state.specs, spec.state);
+    checkInputs(inputs, spec.inputs);
+    for (const [name, tensor] of given) tensor.data.set(inputs[name]!);
+    const read = [
+      ...Object.keys(spec.state).map((name) => [stateName(name), state.tensors.get(name)!] as const),
+      ...[...given].map(([name, tensor]) => [inputName(name), tensor] as const),
+    ];
+    for (const name of Object.keys(next)) {
+      if (!state.spares.has(name)) state.spares.set(name, createTensor(spec.state[name]!));
+    }
+    const written = [
+      ...Object.entries(outputs).map(([name, value]) => [value.name, results.get(name)!] as const),
+      ...Object.entries(next).map(([name, value]) => [value.name, state.spares.get(name)!] as const),
+    ];
+    session.run(new Map(read), new Map(written));
+    for (const name of Object.keys(next)) {
+      const previous = state.tensors.get(name)!;
+      state.tensors.set(name, state.spares.get(name)!);
+      state.spares.set(name, previous);
+    }
+    return Object.fromEntries(
+      [...results].map(([name, { data }]) => [name, { ...outputSpecs[name]!, data: data.slice() }]),
+    );
+  }
+
+  return {
+    outputs: outputSpecs,
+    run: (state, inputs) => promised(() => run(state as CpuState, inputs)),
+    dispose() {
+      session.dispose();
+      disposeAll(given);
+      disposeAll(results);
+    },
+  };
+}
+
+/** What fails here is a rejection, as on every device. */
+const promised = <T>(f: () => T): Promise<T> =>
+  new Promise((resolve) => {
+    resolve(f());
+  });
+
+const createTensors = (specs: Specs): Map<string, NativeTensor> =>
+  new Map(Object.entries(specs).map(([name, spec]) => [name, createTensor(spec)]));
+
+function disposeAll(tensors: Map<string, NativeTensor>): void {
+  for (const tensor of tensors.values()) tensor.dispose();
+  tensors.clear();
+}
