@@ -27,7 +27,7 @@ if (!bench) {
   console.error(`Which one? ${Object.keys(benches).join(', ')}`);
   process.exitCode = 2;
 } else if (environment !== process.env) {
-  // What a trainer is given counts from the start of a process; the peers get it too.
+  // What a trainer is given counts from the start of a process.
   const again = spawnSync(process.execPath, process.argv.slice(1), { env: environment, stdio: 'inherit' });
   process.exitCode = again.status ?? 1;
 } else {

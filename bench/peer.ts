@@ -15,7 +15,9 @@ export interface Peer {
 
 export async function startPeer(script: string, config: unknown): Promise<Peer> {
   const python = process.platform === 'win32' ? 'python' : 'python3';
-  const child = spawn(python, [peerFile(script), JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  // As a person starts it: what this process was given for the trainer's sake is not for the peer.
+  const { GLIBC_TUNABLES: _, ...env } = process.env;
+  const child = spawn(python, [peerFile(script), JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'], env });
   let complaint = '';
   child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
   child.on('error', (error) => (complaint += error.message));

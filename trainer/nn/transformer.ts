@@ -46,6 +46,31 @@ export function transformer(
   tokens: Tensor3D,
   from = 0,
 ): Tensor3D {
+  const parts = partsOf(tokens.shape[0], tokens.size * config.mlpRatio);
+  if (parts === 1) return throughBlocks(params, name, config, tokens, from);
+  return tf.concat(tf.split<Tensor3D>(tokens, parts).map((part) => throughBlocks(params, name, config, part, from)));
+}
+
+/** Values of a hidden layer, the largest between two blocks, that are computed at once. */
+const AT_ONCE = 2 ** 21;
+
+/**
+ * In how many parts a batch goes through the blocks, given the size of all its hidden layer. No image sees another, so
+ * it makes no difference but to memory: what one op wrote is still in the cache when the next one reads it.
+ */
+export function partsOf(batch: number, hidden: number): number {
+  let parts = 1;
+  while (hidden / parts > AT_ONCE && batch % (2 * parts) === 0 && parts < 8) parts *= 2;
+  return parts;
+}
+
+function throughBlocks(
+  params: Tensors,
+  name: string,
+  config: TransformerConfig,
+  tokens: Tensor3D,
+  from: number,
+): Tensor3D {
   const [batch, count, width] = tokens.shape;
   let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
   for (let i = 0; i < config.depth; i++) {
