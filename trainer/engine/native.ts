@@ -113,7 +113,7 @@ export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
   const handle = made(api, (out) =>
     api.createTensor(memory, data, buffer.byteLength, shape, shape.length, elementTypes[dtype], out),
   );
-  return { data, handle, dispose: () => void api.releaseTensor(handle) };
+  return { data, handle, dispose: once(() => api.releaseTensor(handle)) };
 }
 
 /** Compiles a model. `threads` work on each op; with nothing to do they spin for `spinMicroseconds` before they sleep. */
@@ -125,8 +125,10 @@ export function createSession(model: Uint8Array, threads: number, spinMicrosecon
     check(api, api.setIntraOpThreads(options, threads));
     check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(spinMicroseconds)));
     const session = made(api, (out) => api.createSession(env, model, model.byteLength, options, out));
+    let released = false;
     return {
       run(inputs, outputs) {
+        if (released) throw new Error('the session has been disposed of');
         const handles = (tensors: ReadonlyMap<string, NativeTensor>) =>
           [...tensors.values()].map(({ handle }) => handle);
         check(
@@ -137,11 +139,23 @@ export function createSession(model: Uint8Array, threads: number, spinMicrosecon
           ),
         );
       },
-      dispose: () => void api.releaseSession(session),
+      dispose: once(() => {
+        released = true;
+        api.releaseSession(session);
+      }),
     };
   } finally {
     api.releaseSessionOptions(options);
   }
+}
+
+/** To release something twice would end the process. */
+function once(release: () => void): () => void {
+  let left: (() => void) | undefined = release;
+  return () => {
+    left?.();
+    left = undefined;
+  };
 }
 
 /** What a function hands out through its last argument. */

@@ -75,6 +75,7 @@ function compile(step: Step, spec: ProgramSpec, threads: number): Program {
   function run(state: CpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
     checkState(state.specs, spec.state);
     checkInputs(inputs, spec.inputs);
+    if (state.tensors.size < Object.keys(state.specs).length) throw new Error('the device state has been disposed of');
     for (const [name, tensor] of given) tensor.data.set(inputs[name]!);
     const read = [
       ...Object.keys(spec.state).map((name) => [stateName(name), state.tensors.get(name)!] as const),

@@ -163,3 +163,17 @@ describe.each([onnx, reference])('a $name program given what it was not compiled
     expect(() => engine.upload({ w: { ...w, shape: [5] } })).toThrow(/state "w" has 6 elements; float32 \[5\] needs 5/);
   });
 });
+
+it('a program or a state that has been disposed of, once or twice, is refused', async () => {
+  const one = { shape: [1], dtype: 'float32' } as const;
+  const step: Step = ({ w }, { x }) => ({ outputs: { y: tf.add(w!, x!) } });
+  const program = await onnx.compile(step, { state: { w: one }, inputs: { x: one } });
+  const values = { w: { ...one, data: Float32Array.of(1) } };
+  const [gone, state] = [onnx.upload(values), onnx.upload(values)];
+  const x = Float32Array.of(2);
+  for (let i = 0; i < 2; i++) gone.dispose();
+  await expect(program.run(gone, { x })).rejects.toThrow('the device state has been disposed of');
+  expect((await program.run(state, { x })).y!.data[0]).toBe(3);
+  for (let i = 0; i < 2; i++) program.dispose();
+  await expect(program.run(state, { x })).rejects.toThrow(/disposed of/);
+});
