@@ -68,3 +68,10 @@ export function checkResult(result: ReturnType<Step>, declared: Specs): Specs {
   }
   return specsOf(result.outputs);
 }
+
+/** What a device holds under `name`. */
+export function stateEntry<T>(tensors: ReadonlyMap<string, T>, name: string): T {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new Error(`the device state has no "${name}"`);
+  return tensor;
+}

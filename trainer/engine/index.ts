@@ -13,6 +13,6 @@ export async function createEngine({ engine = 'onnx', device = 'cpu', threads }:
     const { createReferenceEngine } = await import('./reference');
     return createReferenceEngine();
   }
-  const { createOnnxEngine } = await import('./onnx');
-  return createOnnxEngine({ device, threads });
+  if (device === 'cpu') return (await import('./onnx-cpu')).createCpuEngine(threads);
+  return (await import('./onnx-webgpu')).createWebGpuEngine();
 }

@@ -1,5 +1,7 @@
 import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph';
 import { simplified } from './simplify';
+import { trace } from './trace';
+import type { ProgramSpec, Specs, Step } from './types';
 import { bytes, concat, float, int, message, string, type Bytes } from './protobuf';
 
 /** A graph with its named outputs, as the bytes of an ONNX model. Field numbers are those of onnx.proto. */
@@ -59,3 +61,25 @@ const valueFields = ({ name, shape, dtype }: Value): Bytes[] => [
     ]),
   ]),
 ];
+
+/** A step as the bytes of an ONNX model, and what its results are called there. */
+export interface StepModel {
+  readonly bytes: Uint8Array;
+  readonly outputs: Readonly<Record<string, Value>>;
+  /** New state entries; those that the step leaves alone are absent. */
+  readonly next: Readonly<Record<string, Value>>;
+  readonly outputSpecs: Specs;
+}
+
+export function stepModel(step: Step, spec: ProgramSpec): StepModel {
+  const { graph, state, outputs, outputSpecs } = trace(step, spec);
+  // An output of its own name each, also where the step returns an input or one tensor twice.
+  const named = (prefix: string, values: Readonly<Record<string, Value>>) =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, graph.alias(value, `${prefix}/${name}`)] as const),
+    );
+  const results = named('output', outputs);
+  const next = named('next', state);
+  const bytes = modelBytes(graph, [...Object.values(results), ...Object.values(next)]);
+  return { bytes, outputs: results, next, outputSpecs };
+}

@@ -1,8 +1,8 @@
 /** ONNX Runtime on the CPU. State is held twice: a step reads one half and writes the other, so nothing is copied. */
 import { availableParallelism } from 'node:os';
-import { checkHostTensor, checkInputs, checkState } from './check';
+import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
+import { stepModel } from './model';
 import { createSession, createTensor, runtimeVersion, type NativeTensor } from './native';
-import { stepModel } from './onnx';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
 import type {
@@ -53,8 +53,7 @@ function upload(values: HostTensors): CpuState {
     read: (names = [...tensors.keys()]) =>
       promised(() => {
         const entries = names.map((name): [string, HostTensor] => {
-          const tensor = tensors.get(name);
-          if (!tensor) throw new Error(`the device state has no "${name}"`);
+          const tensor = stateEntry(tensors, name);
           return [name, { ...specs[name]!, data: tensor.data.slice() }];
         });
         return Object.fromEntries(entries);

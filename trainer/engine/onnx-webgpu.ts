@@ -1,9 +1,8 @@
 /** ONNX Runtime on a GPU through WebGPU: state stays in the device's buffers from step to step. */
 import * as ort from 'onnxruntime-node';
-import { checkHostTensor, checkInputs, checkState } from './check';
+import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { createGraph } from './graph';
-import { modelBytes } from './model';
-import { stepModel } from './onnx';
+import { modelBytes, stepModel } from './model';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
 import type {
@@ -55,8 +54,7 @@ function upload(values: HostTensors): GpuState {
     tensors,
     async read(names = [...tensors.keys()]) {
       const entries = names.map((name) => {
-        const tensor = tensors.get(name);
-        if (!tensor) throw new Error(`the device state has no "${name}"`);
+        const tensor = stateEntry(tensors, name);
         return [name, tensor] as const;
       });
       const downloaded = await download(entries.filter(([, tensor]) => tensor.location === 'gpu-buffer'));

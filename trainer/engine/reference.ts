@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import './gradients';
-import { checkHostTensor, checkInputs, checkResult, checkState } from './check';
+import { checkHostTensor, checkInputs, checkResult, checkState, stateEntry } from './check';
 import { specsOf } from './shapes';
 import type {
   DeviceState,
@@ -62,8 +62,7 @@ function upload(values: HostTensors): ReferenceState {
     specs: specsOf(values),
     async read(names = [...tensors.keys()]) {
       const entry = (name: string) => {
-        const tensor = tensors.get(name);
-        if (!tensor) throw new Error(`the device state has no "${name}"`);
+        const tensor = stateEntry(tensors, name);
         return [name, toHost(tensor)] as const;
       };
       return Promise.resolve(onCpu(() => Object.fromEntries(names.map(entry))));

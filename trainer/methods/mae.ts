@@ -12,7 +12,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Specs, Tensors, TypedArray } from '../engine/types';
 import type { PatchEncoder } from '../nn/encoder';
-import { patchify, patchRows, unpatchify } from '../nn/patches';
+import { patchify, pickPatches, unpatchify } from '../nn/patches';
 import type { Random } from '../random/random';
 import type { Decoder } from './mae-decoder';
 import type { Method } from './method';
@@ -43,15 +43,9 @@ export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Dec
     return decoder.decode(params, tokens, shuffle, from);
   }
 
-  /** Each image's patches at the given places, in their order: indices [B, M] -> [B, M, p*p*C]. */
-  function pick(pixels: Tensor3D, indices: Tensor2D): Tensor3D {
-    const rows: Tensor2D = tf.reshape(pixels, [-1, values]); // [B*N, p*p*C]
-    return tf.reshape(tf.gather(rows, patchRows(indices, patches)), [...indices.shape, values]);
-  }
-
   /** Mean squared errors of the hidden patches, given their predictions [B, N - K, p*p*C]: [B, N - K]. */
   function errors(prediction: Tensor3D, { images, shuffle }: MaeInputs): Tensor2D {
-    const pixels = pick(patchify(images, patchSize), places(shuffle, visible, patches));
+    const pixels = pickPatches(patchify(images, patchSize), places(shuffle, visible, patches));
     return tf.mean(tf.squaredDifference(prediction, normalizeTarget ? normalized(pixels) : pixels), -1);
   }
 
@@ -77,7 +71,7 @@ export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Dec
       const own = inputs as MaeInputs;
       const { images, restore } = own;
       const shuffled = predict(params, own, 0); // [B, N, p*p*C], in the order of shuffle
-      const prediction = pick(shuffled, restore);
+      const prediction = pickPatches(shuffled, restore);
       // A prediction in normalised values says nothing of a patch's own mean and contrast: the true ones are used.
       const shown = normalizeTarget ? denormalized(prediction, patchify(images, patchSize)) : prediction;
       const reconstruction = unpatchify(shown, patchSize); // [B, H, W, C]

@@ -24,6 +24,13 @@ export function unpatchify(patches: Tensor3D, patchSize: number): Tensor4D {
   return tf.reshape(strips, [batch, side * patchSize, side * patchSize, channels]); // [B, H, W, C]
 }
 
+/** Each image's patches at the places that `indices` [B, K] names, in its order: patches [B, N, V] -> [B, K, V]. */
+export function pickPatches(patches: Tensor3D, indices: Tensor2D): Tensor3D {
+  const [, count, values] = patches.shape;
+  const rows: Tensor2D = tf.reshape(patches, [-1, values]); // [B*N, V]
+  return tf.reshape(tf.gather(rows, patchRows(indices, count)), [...indices.shape, values]);
+}
+
 /**
  * indices [B, K] into each image's own `count` patches -> [B * K] into the rows of all images'
  * patches, [B * count].

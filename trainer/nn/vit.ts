@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { PatchEncoder } from './encoder';
 import { dense, initDense } from './layers';
-import { patchify, patchRows } from './patches';
+import { patchify, pickPatches } from './patches';
 import { sinCosPositions } from './positions';
 import { initTransformer, transformer } from './transformer';
 import type { TransformerConfig } from './transformer';
@@ -57,10 +57,9 @@ export function createVit(config: VitConfig): PatchEncoder {
     encodeVisible(params, images, keep) {
       const [batch, kept] = keep.shape;
       // Picked before the projection: nothing is ever computed from what is hidden.
-      const rows = tf.reshape(patchify(images, patchSize), [batch * patches, patchValues]); // [B*N, p*p*C]
-      const visible = dense(params, 'encoder.patch', tf.gather(rows, patchRows(keep, patches))); // [B*K, D]
+      const visible = dense(params, 'encoder.patch', pickPatches(patchify(images, patchSize), keep)); // [B, K, D]
       const where = tf.gather(positionTable(), tf.reshape(keep, [batch * kept])); // [B*K, D]
-      const tokens: Tensor3D = tf.reshape(tf.add(visible, where), [batch, kept, width]); // [B, K, D]
+      const tokens: Tensor3D = tf.add(visible, tf.reshape(where, [batch, kept, width])); // [B, K, D]
       return transformer(params, 'encoder', config, tokens);
     },
 
