@@ -82,13 +82,17 @@ function parseText(text: string): { root?: jsonc.Node; problems: Problem[] } {
   const errors: jsonc.ParseError[] = [];
   // A byte-order mark is an editor's habit, not an error; a space keeps the offsets.
   const root = jsonc.parseTree(text.replace(/^\uFEFF/, ' '), errors, { allowTrailingComma: true });
-  const problems: Problem[] = errors.map(({ error, offset, length }) => ({
-    path: '',
-    message: syntaxMessage(jsonc.printParseErrorCode(error)),
-    offset: Math.min(offset, Math.max(0, text.length - 1)),
-    length: Math.max(1, length),
-    source: 'syntax',
-  }));
+  const problems: Problem[] = errors.map(({ error, offset, length }) => {
+    // What is missing at the end is reported behind it, and a token that never ends past it.
+    const start = Math.min(offset, Math.max(0, text.length - 1));
+    return {
+      path: '',
+      message: syntaxMessage(jsonc.printParseErrorCode(error)),
+      offset: start,
+      length: Math.max(1, Math.min(length, text.length - start)),
+      source: 'syntax',
+    };
+  });
   if (root === undefined && problems.length === 0) {
     problems.push({ path: '', message: emptyMessage, offset: 0, length: 1, source: 'syntax' });
   }

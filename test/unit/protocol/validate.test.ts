@@ -51,12 +51,13 @@ describe('broken syntax', () => {
   });
 
   it('keeps every range inside the text', () => {
-    for (const text of ['{', '{ "data": ', '[', '{ "a" }', '"', '{ "data": { "source": "x" }']) {
+    for (const text of ['{', '{ "data": ', '[', '{ "a" }', '"', '{ "data": { "source": "x" }', '{ "a"/*']) {
       const parsed = parseExperiment(text);
       if (parsed.ok) throw new Error(`${text} should not be valid`);
       for (const { offset, length } of parsed.problems) {
         expect(offset).toBeLessThan(text.length);
         expect(length).toBeGreaterThan(0);
+        expect(offset + length).toBeLessThanOrEqual(text.length);
       }
     }
   });
