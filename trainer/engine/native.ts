@@ -3,7 +3,7 @@
  * a run returns into new arrays; a training step returns its whole state, and copying and collecting that took up to a
  * tenth of its time. Here a run reads and writes memory that stays where it is.
  */
-import koffi from 'koffi';
+import koffi, { type LibraryHandle } from 'koffi';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { size } from './shapes';
@@ -62,6 +62,8 @@ const elementTypes = { float32: 1, int32: 6 };
 
 type Api = Readonly<Record<keyof typeof signatures, (...args: unknown[]) => unknown>>;
 interface Runtime {
+  /** Held for as long as its functions are: koffi unloads a library that nothing refers to. */
+  readonly library: LibraryHandle;
   readonly version: string;
   readonly api: Api;
   readonly env: Pointer;
@@ -72,7 +74,8 @@ let loaded: Runtime | undefined;
 /** Loads the library on first use; throws when this platform's is not there. */
 function runtime(): Runtime {
   if (loaded) return loaded;
-  const getBase = koffi.load(libraryFile()).func('void *OrtGetApiBase()');
+  const library = koffi.load(libraryFile());
+  const getBase = library.func('void *OrtGetApiBase()');
   const [getApi, getVersion] = koffi.decode(getBase(), koffi.array('void *', 2)) as [Pointer, Pointer];
   const version = koffi.call(getVersion, koffi.proto('const char *()')) as string;
   const table: Pointer = koffi.call(getApi, koffi.proto('void *(uint32_t)'), API_VERSION);
@@ -86,7 +89,7 @@ function runtime(): Runtime {
   ) as Api;
   const env = made(api, (out) => api.createEnv(LOG_ERRORS, 'tessera', out));
   const memory = made(api, (out) => api.createCpuMemory(ARENA, DEFAULT_MEMORY, out));
-  return (loaded = { version, api, env, memory });
+  return (loaded = { library, version, api, env, memory });
 }
 
 const libraries: Partial<Record<NodeJS.Platform, string>> = {

@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine/index';
@@ -82,6 +85,14 @@ describe.each<EngineName>(['onnx', 'reference'])('device state on %s', (name) =>
       }),
     );
     expect(runs[0]).toEqual(runs[1]);
+  });
+
+  it('outlives a garbage collection', async () => {
+    const { program, state } = await open(name);
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    await setImmediate(); // what was collected is released behind the collection
+    expect((await program.run(state, { x })).count!.data[0]).toBe(0);
   });
 
   it('holds memory flat over 10,000 steps', { timeout: 120_000 }, async () => {
