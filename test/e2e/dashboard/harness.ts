@@ -129,7 +129,11 @@ export async function openDashboard(browser: Browser, options: OpenOptions = {})
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
   });
-  page.on('requestfailed', (request) => complaints.push(`${request.url()} failed`));
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText;
+    // A page that goes away takes back what it asked for.
+    if (reason !== 'net::ERR_ABORTED') complaints.push(`${request.url()} failed: ${reason}`);
+  });
 
   // What VS Code puts into every webview: its variables, and the door to the host. State outlives a reload, as there.
   await page.addInitScript((values) => {
