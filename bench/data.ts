@@ -65,8 +65,9 @@ async function decoded(opening: Promise<Data>): Promise<number> {
 
 async function trainingViews({ train, mean, std }: Data): Promise<number> {
   const totalSteps = stepsPerEpoch(train.size, BATCH);
-  const drawn = { transform: TRANSFORM, seed: 0, startStep: 0, totalSteps, threads: 0 };
-  const loader = createLoader({ set: train, batchSize: BATCH, mean, std, ...drawn });
+  const views = { images: { imageSize: train.imageSize, transform: TRANSFORM } };
+  const options = { views, seed: 0, startStep: 0, totalSteps, threads: 0 };
+  const loader = createLoader({ set: train, batchSize: BATCH, mean, std, ...options });
   for (let step = 0; step < totalSteps; step++) await loader.next();
   await loader.dispose();
   return totalSteps * BATCH;

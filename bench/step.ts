@@ -85,7 +85,7 @@ async function compiled(config: Config) {
   const inputs = method.inputs(batch);
   const started = performance.now();
   const program = await engine.compile(
-    trainStep((given, taken) => method.loss(given, taken), optimizer),
+    trainStep(method, optimizer),
     { state: initial, inputs: { ...inputs, lr: scalar, step: scalar } },
   );
   const buildMs = performance.now() - started;

@@ -83,7 +83,7 @@ export const eventSchema = z.discriminatedUnion('type', [
     reason: z.string().optional(),
   }),
   event('metrics', { step: count, values: z.record(z.string(), z.number()) }),
-  event('reconstruction', { step: count, file: inside }),
+  event('pictures', { step: count, file: inside }),
   event('embedding', { step: count, file: inside, kl: z.number() }),
   event('checkpoint', { step: count, path: inside, bytes: count, removed: z.array(count) }),
   event('evaluating', { step: count, kind, done: z.number(), message: z.string() }),

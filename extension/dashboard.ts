@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { EmbeddingFile, ReconstructionFile } from '../protocol/events';
+import type { EmbeddingFile, PicturesFile } from '../protocol/events';
 import type { DashboardMemento, FromDashboard, ToDashboard } from '../protocol/messages';
 import { dashboardHtml } from './dashboard-html';
 import { readRunJson } from './run-file';
@@ -153,8 +153,8 @@ async function opened(
   try {
     // The page checks what it draws; a file that others made may be anything.
     const content = await readRunJson(directory, file);
-    return kind === 'reconstruction'
-      ? { type: kind, file, content: content as ReconstructionFile }
+    return kind === 'pictures'
+      ? { type: kind, file, content: content as PicturesFile }
       : { type: kind, file, content: content as EmbeddingFile };
   } catch (error) {
     return { type: kind, file, content: null, error: (error as Error).message };

@@ -4,9 +4,8 @@
  * editor its completions and hovers.
  */
 import * as z from 'zod';
-
-const positiveInt = z.int().min(1);
-const fraction = z.number().gt(0).lt(1);
+import { PretrainConfig } from './methods/index';
+import { lengthFields, optimizerConfig, positiveInt, transformConfig, withLength } from './training';
 
 export const DataConfig = z
   .strictObject({
@@ -37,110 +36,6 @@ export const DataConfig = z
       .describe('The share of unreadable image files to skip and list before the run stops with an error.'),
   })
   .describe('The images, and how they are read.');
-
-export const BackboneConfig = z
-  .strictObject({
-    type: z.literal('vit').default('vit').describe('Vision Transformer (Dosovitskiy et al. 2020).'),
-    patchSize: positiveInt.default(4).describe('Side of a square patch in pixels; must divide `imageSize`.'),
-    width: positiveInt.default(192).describe('Width of a token; must be a multiple of `heads` and of 4.'),
-    depth: positiveInt.default(12).describe('Number of transformer blocks.'),
-    heads: positiveInt.default(3).describe('Attention heads per block.'),
-    mlpRatio: z.number().gt(0).default(4).describe('Hidden width of the MLP, as a multiple of `width`.'),
-  })
-  .describe('The encoder that is pretrained and then reused.');
-
-export const DecoderConfig = z
-  .strictObject({
-    width: positiveInt.default(128).describe('Width of a decoder token; must be a multiple of `heads` and of 4.'),
-    depth: positiveInt.default(4).describe('Number of decoder blocks.'),
-    heads: positiveInt.default(4).describe('Attention heads per decoder block.'),
-  })
-  .describe('The decoder: only for pretraining, thrown away afterwards.');
-
-export const OptimizerConfig = z
-  .strictObject({
-    baseLr: z
-      .number()
-      .gt(0)
-      .default(1.5e-4)
-      .describe('Base learning rate: the peak learning rate is baseLr x batchSize / 256.'),
-    minLr: z.number().min(0).default(0).describe('The learning rate that the cosine ends at.'),
-    weightDecay: z
-      .number()
-      .min(0)
-      .default(0.05)
-      .describe('Decoupled weight decay (AdamW); biases, norms and other 1-D parameters are excluded.'),
-    betas: z
-      .tuple([fraction, fraction])
-      .default([0.9, 0.95])
-      .describe('AdamW decay rates of the first and second moment.'),
-    warmup: z
-      .number()
-      .min(0)
-      .max(1)
-      .default(0.05)
-      .describe('Share of all steps in which the learning rate rises linearly from 0.'),
-    clipNorm: z.number().gt(0).optional().describe('Clip the global gradient norm to this value.'),
-  })
-  .describe('AdamW with linear warmup and a per-step cosine.');
-
-export const TransformConfig = z
-  .strictObject({
-    crop: z
-      .tuple([z.number().gt(0).max(1), z.number().gt(0).max(1)])
-      .nullable()
-      .default([0.2, 1])
-      .describe('Random resized crop: the range of the cropped area as a share of the image; null for no crop.'),
-    flip: z.boolean().default(true).describe('Flip horizontally with probability 1/2.'),
-  })
-  .describe('How a view is drawn from an image.');
-
-const lengthFields = {
-  steps: positiveInt.optional().describe('How long to train, in optimizer updates. Give this or `epochs`, not both.'),
-  epochs: z
-    .number()
-    .gt(0)
-    .optional()
-    .describe(
-      'How long to train, in passes over the training images. Without `steps` and `epochs`: 100 to pretrain, 50 to fine-tune.',
-    ),
-};
-
-/** A parsed config always says how long to train. */
-const withLength =
-  (epochs: number) =>
-  <T extends { steps?: number; epochs?: number }>(config: T): T =>
-    config.steps === undefined && config.epochs === undefined ? { ...config, epochs } : config;
-
-export const PretrainConfig = z
-  .strictObject({
-    method: z
-      .literal('mae')
-      .default('mae')
-      .describe('Masked autoencoder (He et al. 2021): reconstruct the patches that are hidden.'),
-    backbone: BackboneConfig.prefault({}),
-    decoder: DecoderConfig.prefault({}),
-    maskRatio: fraction
-      .default(0.75)
-      .describe('Share of patches hidden from the encoder, drawn uniformly without replacement.'),
-    normalizeTarget: z
-      .boolean()
-      .default(true)
-      .describe('Predict each patch normalised by its own mean and (unbiased) standard deviation.'),
-    transform: TransformConfig.prefault({}),
-    batchSize: positiveInt.default(64).describe('Images per optimizer update.'),
-    ...lengthFields,
-    optimizer: OptimizerConfig.prefault({}),
-    logEvery: positiveInt.default(10).describe('Steps between metric rows.'),
-    checkpointEvery: positiveInt.default(500).describe('Steps between checkpoints. The last step always has one.'),
-    keepCheckpoints: positiveInt
-      .default(5)
-      .describe('How many of the newest checkpoints to keep; evaluated ones are always kept.'),
-    reconstructEvery: positiveInt.default(100).describe('Steps between reconstructions of the fixed image set.'),
-    embedEvery: positiveInt.default(1000).describe('Steps between t-SNE maps and kNN scores of held-out embeddings.'),
-  })
-  .transform(withLength(100))
-  .describe('Pretraining without labels.');
 
 const labelFractions = z
   .array(z.number().gt(0).max(1))
@@ -177,8 +72,8 @@ export const FinetuneConfig = z
       .array(positiveInt)
       .default([])
       .describe('Hidden widths of the classification head; empty for one linear layer.'),
-    transform: TransformConfig.prefault({}),
-    optimizer: OptimizerConfig.prefault({ baseLr: 1e-3, betas: [0.9, 0.999] }),
+    transform: transformConfig({ crop: [0.2, 1] }),
+    optimizer: optimizerConfig({ baseLr: 1e-3, betas: [0.9, 0.999] }),
   })
   .transform(withLength(50))
   .describe('Train all weights with labels, beside training from scratch with the same budget.');
@@ -213,10 +108,8 @@ export const EvaluationSettings = z.strictObject({ probe: ProbeConfig, finetune:
 export type ExperimentConfig = z.output<typeof ExperimentConfig>;
 export type EvaluationSettings = z.output<typeof EvaluationSettings>;
 export type DataConfig = z.output<typeof DataConfig>;
-export type BackboneConfig = z.output<typeof BackboneConfig>;
-export type DecoderConfig = z.output<typeof DecoderConfig>;
-export type OptimizerConfig = z.output<typeof OptimizerConfig>;
-export type TransformConfig = z.output<typeof TransformConfig>;
-export type PretrainConfig = z.output<typeof PretrainConfig>;
 export type ProbeConfig = z.output<typeof ProbeConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
+export { PretrainConfig };
+export type { DecoderConfig, MaeConfig } from './methods/index';
+export type { BackboneConfig, OptimizerConfig, ResnetConfig, TransformConfig, VitConfig } from './training';

@@ -52,7 +52,7 @@ export type EventBody =
       readonly step: number;
       readonly values: Readonly<Record<string, number>>;
     }
-  | { readonly type: 'reconstruction'; readonly step: number; readonly file: string }
+  | { readonly type: 'pictures'; readonly step: number; readonly file: string }
   | { readonly type: 'embedding'; readonly step: number; readonly file: string; readonly kl: number }
   | {
       readonly type: 'checkpoint';
@@ -77,18 +77,47 @@ export type EventBody =
 export type RunEvent = EventBody & { readonly seq: number; readonly time: number };
 
 /**
- * `media/reconstruction-<step>.json`: which pictures are where. `png` is a sheet of tiles, `imageSize` px square:
- * one row per image, columns original, masked, reconstruction, reconstruction with visible patches pasted back.
+ * `media/pictures-<step>.json`: what the pretext task asks and what the model answers, on a few held-out images. `png` is
+ * a sheet of tiles, `imageSize` px square: one row per image, one tile per column.
  */
-export interface ReconstructionFile {
+export interface PicturesFile {
   readonly step: number;
+  /** What the pictures show, as a heading. */
+  readonly title: string;
   readonly png: string;
   readonly imageSize: number;
-  readonly columns: readonly ['original', 'masked', 'reconstruction', 'pasted'];
-  readonly images: readonly { readonly id: string; readonly label?: string; readonly loss: number }[];
-  /** Set when predictions are de-normalised with the hidden patches' true mean and variance. */
-  readonly trueStatistics: boolean;
-  readonly maskRatio: number;
+  /** The words above the columns. */
+  readonly columns: readonly string[];
+  readonly images: readonly {
+    readonly id: string;
+    readonly label?: string;
+    readonly loss: number;
+    readonly answer?: Answer;
+  }[];
+  /** What a reader must know so that the pictures do not mislead. */
+  readonly note: string;
+  readonly similarities?: Similarities;
+  readonly distributions?: readonly Distribution[];
+}
+
+/** Of a task with a right answer. */
+export interface Answer {
+  readonly truth: string;
+  readonly guess: string;
+  /** Probability that the model gives its guess. */
+  readonly confidence: number;
+}
+
+/** Cosine similarities between views, [labels.length, labels.length] row by row. */
+export interface Similarities {
+  readonly labels: readonly string[];
+  readonly values: readonly number[];
+}
+
+/** Values to be seen as a histogram. */
+export interface Distribution {
+  readonly title: string;
+  readonly values: readonly number[];
 }
 
 /** `media/embedding-<step>.json`: a t-SNE map of held-out images. `png` is a sheet of thumbnails, `columns` wide. */

@@ -1,5 +1,5 @@
 /** Host <-> webview, as typed unions. The webview keeps its own `Run` with the same reducer. */
-import type { EmbeddingFile, EvaluationKind, ReconstructionFile, RunEvent } from './events';
+import type { EmbeddingFile, EvaluationKind, PicturesFile, RunEvent } from './events';
 import type { Run } from './run';
 
 export type LiveStatus = Run['status'] | 'crashed';
@@ -25,9 +25,9 @@ export type ToDashboard =
       readonly alive: boolean;
     }
   | {
-      readonly type: 'reconstruction';
+      readonly type: 'pictures';
       readonly file: string;
-      readonly content: ReconstructionFile | null;
+      readonly content: PicturesFile | null;
       readonly error?: string;
     }
   | {
@@ -41,8 +41,8 @@ export type ToDashboard =
 
 export type FromDashboard =
   | { readonly type: 'ready' }
-  /** Asks for a file named by an event; answered by `reconstruction` or `embedding`. */
-  | { readonly type: 'open'; readonly kind: 'reconstruction' | 'embedding'; readonly file: string }
+  /** Asks for a file named by an event; answered by `pictures` or `embedding`. */
+  | { readonly type: 'open'; readonly kind: 'pictures' | 'embedding'; readonly file: string }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'reveal' }
   | { readonly type: 'evaluate'; readonly kind: EvaluationKind }
   /** Offers a file to save: CSV of a chart, PNG of a picture. */

@@ -37,7 +37,7 @@ export interface Run {
   /** By metric key. */
   readonly metrics: Readonly<Record<string, MetricSeries>>;
   readonly checkpoints: readonly Checkpoint[];
-  readonly reconstructions: readonly { readonly step: number; readonly file: string }[];
+  readonly pictures: readonly { readonly step: number; readonly file: string }[];
   readonly embeddings: readonly { readonly step: number; readonly file: string; readonly kl: number }[];
   readonly evaluations: readonly ScoredCheckpoint[];
   /** The evaluation under way. */
@@ -65,7 +65,7 @@ export function emptyRun(manifest: RunManifest): Run {
     updatedAt: manifest.createdAt,
     metrics: {},
     checkpoints: [],
-    reconstructions: [],
+    pictures: [],
     embeddings: [],
     evaluations: [],
     notices: [],
@@ -107,7 +107,7 @@ function change(run: Run, event: RunEvent): Partial<Run> {
         totalSteps: event.totalSteps,
         metrics: upToStep(run.metrics, event.fromStep),
         checkpoints: kept(run.checkpoints),
-        reconstructions: kept(run.reconstructions),
+        pictures: kept(run.pictures),
         embeddings: kept(run.embeddings),
         evaluations: kept(run.evaluations),
       };
@@ -120,8 +120,8 @@ function change(run: Run, event: RunEvent): Partial<Run> {
       };
     case 'metrics':
       return { step: Math.max(run.step, event.step), metrics: appended(run.metrics, event.step, event.values) };
-    case 'reconstruction':
-      return { reconstructions: [...run.reconstructions, { step: event.step, file: event.file }] };
+    case 'pictures':
+      return { pictures: [...run.pictures, { step: event.step, file: event.file }] };
     case 'embedding':
       return { embeddings: [...run.embeddings, { step: event.step, file: event.file, kl: event.kl }] };
     case 'checkpoint': {

@@ -29,7 +29,7 @@ export function experimentSchema(): JsonSchema {
       if (jsonSchema.description) jsonSchema.markdownDescription = jsonSchema.description;
     },
   }) as JsonSchema;
-  const { data, ...blocks } = schema.properties ?? {};
+  const { data, ...blocks } = withoutUnions(schema).properties ?? {};
   return {
     ...schema,
     allowTrailingCommas: true,
@@ -38,11 +38,38 @@ export function experimentSchema(): JsonSchema {
   };
 }
 
+/** Where a block is one of several, the keys of all of them: which go together is for the validation to say. */
+function withoutUnions({ oneOf, anyOf, ...schema }: JsonSchema): JsonSchema {
+  const { properties } = schema;
+  const options = ((oneOf ?? anyOf) as readonly JsonSchema[] | undefined) ?? [];
+  const blocks = [...options, ...(properties ? [{ properties }] : [])];
+  if (!blocks.some(({ properties }) => properties)) return schema;
+  const merged: Record<string, JsonSchema> = {};
+  for (const [key, found] of blocks.flatMap((block) => Object.entries(block.properties ?? {}))) {
+    const known = merged[key];
+    merged[key] = known ? both(known, found) : found;
+  }
+  return { ...schema, properties: mapValues(merged, withoutUnions) };
+}
+
+/** One key of two blocks: what either says of it, and the values of both. */
+function both(a: JsonSchema, b: JsonSchema): JsonSchema {
+  const description = [...new Set([a, b].flatMap((each) => each.description?.split('\n') ?? []))].join('\n');
+  const examples = [...new Set([...(a.examples ?? []), ...(b.examples ?? [])])];
+  return {
+    ...a,
+    ...(description ? { description, markdownDescription: description } : {}),
+    ...(examples.length > 0 ? { examples } : {}),
+  };
+}
+
+const mapValues = (record: Readonly<Record<string, JsonSchema>>, f: (schema: JsonSchema) => JsonSchema) =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));
+
 const judging = [
   'type',
   'enum',
   'const',
-  'anyOf',
   'required',
   'additionalProperties',
   'additionalItems',

@@ -1,5 +1,5 @@
 /** What a schema cannot say: which values of an experiment config do not go together. */
-import type { ExperimentConfig, OptimizerConfig, TransformConfig } from './config';
+import type { ExperimentConfig, MaeConfig, OptimizerConfig, TransformConfig } from './config';
 
 export type JsonPath = readonly (string | number)[];
 
@@ -8,9 +8,7 @@ export type Complain = (path: JsonPath, message: string) => void;
 
 export function checkMeaning(config: ExperimentConfig, complain: Complain): void {
   checkData(config, complain);
-  checkPatches(config, complain);
-  checkTransformer(config.pretrain.backbone, ['pretrain', 'backbone'], complain);
-  checkTransformer(config.pretrain.decoder, ['pretrain', 'decoder'], complain);
+  if (checkBackbone(config, complain)) checkMethod(config, complain);
   for (const block of ['pretrain', 'finetune'] as const) {
     const { steps, epochs, batchSize, optimizer, transform } = config[block];
     if (steps !== undefined && epochs !== undefined) {
@@ -41,25 +39,60 @@ function checkData({ data, pretrain }: ExperimentConfig, complain: Complain): vo
   }
 }
 
-function checkPatches({ data: { imageSize }, pretrain }: ExperimentConfig, complain: Complain): void {
-  const { patchSize } = pretrain.backbone;
-  if (imageSize % patchSize !== 0) {
+/** Whether the images can be cut into the patches of the backbone, if it has any. */
+function checkBackbone({ data: { imageSize }, pretrain: { backbone } }: ExperimentConfig, complain: Complain): boolean {
+  if (backbone.type !== 'vit') return true;
+  const { patchSize } = backbone;
+  checkTransformer(backbone, ['pretrain', 'backbone'], complain);
+  if (Math.round(backbone.width * backbone.mlpRatio) < 1) {
     complain(
-      ['pretrain', 'backbone', 'patchSize'],
-      `The patch size must divide the image size: ${imageSize} is not a multiple of ${patchSize}; use one of ${divisors(imageSize).join(', ')}.`,
+      ['pretrain', 'backbone', 'mlpRatio'],
+      `${backbone.mlpRatio} x the width of ${backbone.width} leaves no hidden units; use at least ${1 / backbone.width}.`,
     );
-    return;
   }
-  const patches = (imageSize / patchSize) ** 2;
+  if (imageSize % patchSize === 0) return true;
+  complain(
+    ['pretrain', 'backbone', 'patchSize'],
+    `The patch size must divide the image size: ${imageSize} is not a multiple of ${patchSize}; use one of ${divisors(imageSize).join(', ')}.`,
+  );
+  return false;
+}
+
+/** What the pretext task asks of the other values. */
+function checkMethod({ data: { imageSize }, pretrain }: ExperimentConfig, complain: Complain): void {
+  switch (pretrain.method) {
+    case 'mae':
+      checkTransformer(pretrain.decoder, ['pretrain', 'decoder'], complain);
+      if (needsPatches(pretrain, complain)) checkMask(pretrain, imageSize, complain);
+  }
+}
+
+function needsPatches({ method, backbone }: ExperimentConfig['pretrain'], complain: Complain): boolean {
+  if (backbone.type === 'vit') return true;
+  complain(
+    ['pretrain', 'backbone', 'type'],
+    `The method "${method}" hides patches, which a "${backbone.type}" has not; use "vit".`,
+  );
+  return false;
+}
+
+function checkMask({ backbone, maskRatio }: MaeConfig, imageSize: number, complain: Complain): void {
+  if (backbone.type !== 'vit') return;
+  const patches = (imageSize / backbone.patchSize) ** 2;
   // As in the method: the visible patches are counted and rounded down, the rest is masked, at least one.
-  const visible = Math.floor(patches * (1 - pretrain.maskRatio));
-  if (visible < 1) {
-    const fix = patches > 1 ? `use at most ${Math.floor((1 - 1 / patches) * 1000) / 1000}` : 'use smaller patches';
+  const visible = Math.floor(patches * (1 - maskRatio));
+  if (visible === patches) {
     complain(
       ['pretrain', 'maskRatio'],
-      `Of ${patches} ${patches === 1 ? 'patch' : 'patches'} (${imageSize} px in patches of ${patchSize}) a mask ratio of ${pretrain.maskRatio} leaves none visible; ${fix}.`,
+      `Of ${patches} patches a mask ratio of ${maskRatio} hides none; use at least ${1 / patches}.`,
     );
   }
+  if (visible >= 1) return;
+  const fix = patches > 1 ? `use at most ${Math.floor((1 - 1 / patches) * 1000) / 1000}` : 'use smaller patches';
+  complain(
+    ['pretrain', 'maskRatio'],
+    `Of ${patches} ${patches === 1 ? 'patch' : 'patches'} (${imageSize} px in patches of ${backbone.patchSize}) a mask ratio of ${maskRatio} leaves none visible; ${fix}.`,
+  );
 }
 
 function checkTransformer({ width, heads }: { width: number; heads: number }, path: JsonPath, complain: Complain) {

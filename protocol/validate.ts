@@ -146,20 +146,34 @@ function unknownKey(root: jsonc.Node, path: JsonPath): Problem {
   const known = Object.keys(schemaAt(path.slice(0, -1))?.properties ?? {});
   const meant = closest(key, known);
   const home = Object.entries(experimentSchema().properties ?? {}).find(([, schema]) => schema.properties?.[key]);
+  const tag = known.includes(key) ? tagOf(root, path) : undefined;
   const where = block ? ` in "${block}"` : '';
-  const hint = meant
-    ? `did you mean "${meant}"?`
-    : home
-      ? `it belongs in "${home[0]}".`
-      : `the keys here are ${known.map((name) => `"${name}"`).join(', ')}.`;
+  const hint = tag
+    ? `it is not an option of ${tag}.`
+    : meant
+      ? `did you mean "${meant}"?`
+      : home
+        ? `it belongs in "${home[0]}".`
+        : `the keys here are ${known.map((name) => `"${name}"`).join(', ')}.`;
   const node = jsonc.findNodeAtLocation(root, [...path])?.parent?.children?.[0] ?? root;
   return {
     ...range(node),
     path: pathText(path),
     message: `Unknown key "${key}"${where}; ${hint}`,
-    suggestion: meant && JSON.stringify(meant),
+    suggestion: tag ? undefined : meant && JSON.stringify(meant),
     source: 'schema',
   };
+}
+
+/** What kind of block a key stands in, where there are several: `"method": "mae"`. */
+function tagOf(root: jsonc.Node, path: JsonPath): string | undefined {
+  for (const tag of ['method', 'type']) {
+    const schema = schemaAt([...path.slice(0, -1), tag]);
+    if (!schema) continue;
+    const given = jsonc.findNodeAtLocation(root, [...path.slice(0, -1), tag]);
+    return `"${tag}": ${JSON.stringify(given ? jsonc.getNodeValue(given) : schema.examples?.[0])}`;
+  }
+  return undefined;
 }
 
 /** zod's issue in words that name the value found and what to put instead. */
@@ -185,8 +199,9 @@ function wording(issue: z.core.$ZodIssue, path: JsonPath, value: unknown): { mes
       const relation = small ? (issue.inclusive ? 'at least' : 'more than') : issue.inclusive ? 'at most' : 'less than';
       return { message: `${name} must be ${relation} ${bound}, not ${got}.` };
     }
+    case 'invalid_union':
     case 'invalid_value': {
-      const allowed = issue.values.map((v) => String(v));
+      const allowed = issue.code === 'invalid_value' ? issue.values.map(String) : choicesAt(path);
       const meant = typeof value === 'string' ? closest(value, allowed) : undefined;
       const list = allowed.map((v) => `"${v}"`).join(', ');
       const message = meant
@@ -208,6 +223,9 @@ const typeWords: Record<string, string> = {
   array: 'a list [ ]',
   tuple: 'a list [ ]',
 };
+
+/** The values that tell the blocks of a union apart. */
+const choicesAt = (path: JsonPath): string[] => (schemaAt(path)?.examples ?? []).map(String);
 
 function schemaAt(path: JsonPath): JsonSchema | undefined {
   let schema: JsonSchema | undefined = experimentSchema();

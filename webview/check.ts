@@ -2,7 +2,7 @@
  * Files of a run directory can be cut short or made by something else. What the page draws from is checked first;
  * the answer is what is wrong with it, or undefined.
  */
-import type { EmbeddingFile, ReconstructionFile } from '../protocol/events';
+import type { EmbeddingFile, PicturesFile, Similarities } from '../protocol/events';
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
 const isText = (value: unknown): value is string => typeof value === 'string';
@@ -11,13 +11,25 @@ const isList = (value: unknown, of: (item: unknown) => boolean): value is unknow
 
 type Loose<T> = { readonly [K in keyof T]?: unknown } | null;
 
-export function problemOfReconstruction(content: unknown): string | undefined {
-  const file = content as Loose<ReconstructionFile>;
+export function problemOfPictures(content: unknown): string | undefined {
+  const file = content as Loose<PicturesFile>;
   if (!file || typeof file !== 'object') return 'is not an object';
   if (!isText(file.png)) return 'names no picture in `png`';
   if (!isCount(file.imageSize)) return 'has no image size in `imageSize`';
-  if (!isList(file.columns, isText) || file.columns.length !== 4) return 'does not name the four `columns`';
+  if (!isList(file.columns, isText) || file.columns.length === 0) return 'names no `columns`';
   if (!isList(file.images, (image) => isText((image as { id?: unknown } | null)?.id))) return 'lists no `images`';
+  if (!isText(file.title) || !isText(file.note)) return 'says nothing in `title` and `note`';
+  return problemOfRelations(file);
+}
+
+function problemOfRelations({ similarities, distributions }: NonNullable<Loose<PicturesFile>>): string | undefined {
+  if (similarities !== undefined) {
+    const { labels, values } = (similarities ?? {}) as Loose<Similarities> & object;
+    if (!isList(labels, isText) || !isList(values, Number.isFinite) || values.length !== labels.length ** 2)
+      return 'has no square matrix in `similarities`';
+  }
+  const isDistribution = (item: unknown) => isList((item as { values?: unknown } | null)?.values, Number.isFinite);
+  if (distributions !== undefined && !isList(distributions, isDistribution)) return 'has no numbers in `distributions`';
   return undefined;
 }
 

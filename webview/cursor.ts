@@ -70,7 +70,7 @@ export function createCursor(page: Page) {
     const mark = (step: number, name: string, top: number) =>
       svg`<line class=${name} x1=${share(step)} x2=${share(step)} y1=${top} y2="8"></line>`;
     return html`<svg class="marks" viewBox="0 0 1000 8" preserveAspectRatio="none" aria-hidden="true">
-      ${run.reconstructions.map(({ step }) => mark(step, 'reconstruction', 4))}
+      ${run.pictures.map(({ step }) => mark(step, 'pictures', 4))}
       ${run.embeddings.map(({ step }) => mark(step, 'embedding', 0))}
       ${run.checkpoints.map(({ step }) => mark(step, 'checkpoint', 0))}
     </svg>`;

@@ -10,7 +10,7 @@ import { listen, send } from './host';
 import { createMap } from './map';
 import { notices } from './notices';
 import { createPage } from './page';
-import { createReconstructions } from './reconstructions';
+import { createPictures } from './pictures';
 import { onThemeChange, readTheme } from './theme';
 
 const root = document.body;
@@ -24,7 +24,7 @@ function changed() {
 
 const page = createPage(changed);
 const curves = createCurves(page);
-const reconstructions = createReconstructions(page);
+const pictures = createPictures(page);
 const map = createMap(page);
 const cursor = createCursor(page);
 
@@ -38,13 +38,13 @@ function content() {
           <p class="muted">Choose another run in the Tessera view, or open this one again when its folder is back.</p>
         </main>`;
   const { run } = page;
-  const started = Object.keys(run.metrics).length > 0 || run.reconstructions.length + run.evaluations.length > 0;
+  const started = Object.keys(run.metrics).length > 0 || run.pictures.length + run.evaluations.length > 0;
   return html`${header(page)} ${banner(page)}
     <main class=${page.lost === undefined ? 'grid' : 'grid lost'}>
       ${
         started
           ? html`<div class="curves">${curves.render()}</div>
-              <div class="reconstructions">${reconstructions.render()}</div>
+              <div class="pictures">${pictures.render()}</div>
               <div class="maps">${map.render(theme, () => root)}</div>
               <div class="scores">${evaluations(page)} ${notices(page)}</div>`
           : html`<div class="alone">${waiting(page)} ${notices(page)}</div>`
@@ -58,7 +58,7 @@ function paint() {
   render(content(), root);
   if (!page.state) return;
   curves.draw(root, theme);
-  reconstructions.draw(root);
+  pictures.draw(root);
   map.draw(root, theme);
 }
 

@@ -1,11 +1,11 @@
 /** Files and images of the run directory, asked for when first looked at and kept while they are likely to be again. */
-import type { EmbeddingFile, ReconstructionFile } from '../protocol/events';
+import type { EmbeddingFile, PicturesFile } from '../protocol/events';
 import type { ToDashboard } from '../protocol/messages';
-import { problemOfEmbedding, problemOfReconstruction } from './check';
+import { problemOfEmbedding, problemOfPictures } from './check';
 import { send } from './host';
 
 interface Contents {
-  reconstruction: ReconstructionFile;
+  pictures: PicturesFile;
   embedding: EmbeddingFile;
 }
 
@@ -67,7 +67,7 @@ export function createFiles(changed: () => void, baseUri: () => string): Files {
       return loading;
     },
     receive({ type, file, content, error }) {
-      const problem = type === 'reconstruction' ? problemOfReconstruction(content) : problemOfEmbedding(content);
+      const problem = type === 'pictures' ? problemOfPictures(content) : problemOfEmbedding(content);
       const failed = error ?? (problem && `${file} ${problem}`);
       put(
         contents,

@@ -7,7 +7,7 @@ import type { Files } from './files';
 import { remember, remembered, send } from './host';
 import { nearestIndex, union } from './numbers/nearest';
 
-export type Picture = 'curves' | 'reconstruction' | 'embedding';
+export type Picture = 'curves' | 'pictures' | 'embedding';
 
 /** Survives a reload of the window. */
 export interface Choices {
@@ -136,7 +136,7 @@ export function loggedSteps(run: Run): readonly number[] {
 
 /** Every step that has a picture or a checkpoint: what the arrow keys visit. */
 export function pictureSteps(run: Run): number[] {
-  return union([run.reconstructions, run.embeddings, run.checkpoints].map((list) => list.map(({ step }) => step)));
+  return union([run.pictures, run.embeddings, run.checkpoints].map((list) => list.map(({ step }) => step)));
 }
 
 /** The step that the page stands on. */

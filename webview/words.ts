@@ -11,11 +11,7 @@ export function fileName(id: string): string {
 export const isLive = (status: LiveStatus) => status === 'running' || status === 'paused';
 
 /** When a picture that is not there yet will be, as far as the run's config says. */
-export function firstComes(
-  { manifest, totalSteps }: Run,
-  what: string,
-  key: 'embedEvery' | 'reconstructEvery',
-): string {
+export function firstComes({ manifest, totalSteps }: Run, what: string, key: 'embedEvery' | 'picturesEvery'): string {
   const { pretrain } = (manifest.config ?? {}) as { pretrain?: Partial<Record<typeof key, unknown>> };
   const every = pretrain?.[key];
   if (typeof every !== 'number') return `${what} will be here once logged (${key} in the config).`;

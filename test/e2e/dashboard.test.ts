@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../protocol/events';
 import { launchBrowser, openDashboard, pretended } from './dashboard/harness';
 import type { Dashboard, OpenOptions } from './dashboard/harness';
-import { embeddingFile, journal, launched, metricRow, reconstructionFile, scored, training } from './dashboard/run';
+import { embeddingFile, journal, launched, metricRow, picturesFile, scored, training } from './dashboard/run';
 import { extent } from '../../webview/numbers/plane';
 import { toScreen } from '../../webview/map-canvas';
 import { pageThemes } from './dashboard/themes';
@@ -99,7 +99,7 @@ describe('the step cursor', () => {
   it('moves everything on the page, and says which logged step is shown', async () => {
     const { page } = await openRunning();
     const cursor = page.getByLabel('Step of everything on the page');
-    const reconstruction = page.locator('#reconstruction .steps output');
+    const reconstruction = page.locator('#pictures .steps output');
     const map = page.locator('#embedding .steps output');
     await soon(() => reconstruction.textContent()).toBe('step 2,600, nearest logged to 2,640');
     await soon(() => map.textContent()).toBe('step 2,000, nearest logged to 2,640');
@@ -126,9 +126,9 @@ describe('the step cursor', () => {
     await canvas.click({ position: { x: box.width / 2, y: box.height / 2 } });
     await soon(() => page.locator('.cursor output').textContent()).toMatch(/^step 1,[12]\d0$/);
 
-    await page.getByLabel('Step of the reconstructions').press('Home');
+    await page.getByLabel('Step of the pictures').press('Home');
     await soon(() => page.locator('.cursor output').textContent()).toBe('step 200');
-    await page.locator('#reconstruction').getByLabel('Next logged step').click();
+    await page.locator('#pictures').getByLabel('Next logged step').click();
     await soon(() => page.locator('.cursor output').textContent()).toBe('step 400');
   });
 
@@ -244,21 +244,20 @@ describe('curves', () => {
   });
 });
 
-describe('reconstructions', () => {
-  it('show four pictures of each image and say how honest they are', async () => {
+describe('pictures of the task', () => {
+  it('show the columns of each image and say what they do not mean', async () => {
     const { page, sent } = await openRunning();
     await soon(() => page.locator('.tiles canvas[data-painted]').count()).toBe(24);
     expect(await page.locator('.tiles canvas').first().evaluate(isPainted)).toBe(true);
-    const note = await page.locator('#reconstruction .note').textContent();
-    expect(note).toContain('75% of the patches are hidden');
-    expect(note).toContain('true mean and variance');
-    expect(note).toMatch(/visible patches are\s+pasted/);
+    const note = await page.locator('#pictures .note').textContent();
+    expect(note).toBe('The loss counts only the hidden patches; the others are pasted from the original.');
+    expect(await page.locator('.tiles .head span').allTextContents()).toEqual(picturesFile(2600).columns);
 
-    await page.locator('#reconstruction').getByLabel('As table').click();
-    const [image] = reconstructionFile(2600).images;
-    const cells = page.locator('#reconstruction tbody tr').first();
+    await page.locator('#pictures').getByLabel('As table').click();
+    const [image] = picturesFile(2600).images;
+    const cells = page.locator('#pictures tbody tr').first();
     expect(await cells.textContent()).toContain(image!.loss.toPrecision(3));
-    await page.locator('#reconstruction').getByRole('button', { name: 'PNG' }).click();
+    await page.locator('#pictures').getByRole('button', { name: 'PNG' }).click();
     await soon(async () => (await sent('save')).length).toBe(1);
   });
 
@@ -267,12 +266,12 @@ describe('reconstructions', () => {
       media: {
         ...pretended,
         json: (file) =>
-          file.includes('reconstruction')
-            ? Promise.reject(new Error('reconstruction-002600.json is cut short'))
+          file.includes('pictures')
+            ? Promise.reject(new Error('pictures-002600.json is cut short'))
             : Promise.resolve({ ...embeddingFile(2000), points: [1] }),
       },
     });
-    await page.locator('#reconstruction').getByText('is cut short').waitFor();
+    await page.locator('#pictures').getByText('is cut short').waitFor();
     await page.locator('#embedding').getByText('should have 2000 numbers in `points`').waitFor();
   });
 });
@@ -446,7 +445,7 @@ describe('states', () => {
 describe('the look', () => {
   it('survives a reload with its cursor and choices', async () => {
     const { page, snapshot } = await openRunning();
-    await page.getByLabel('Step of the reconstructions').press('Home');
+    await page.getByLabel('Step of the pictures').press('Home');
     await page.locator('#embedding').getByLabel('As table').click();
     await page.reload();
     await snapshot(running, 'running');

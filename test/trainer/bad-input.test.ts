@@ -168,7 +168,7 @@ describe.runIf(process.platform !== 'win32')('a disk that takes no more', () => 
   });
 
   it('in the journal: the run stops with whole lines, and goes on when there is room again', async () => {
-    const config = tinyWith({ steps: 350, logEvery: 1, checkpointEvery: 100, reconstructEvery: 1000 });
+    const config = tinyWith({ steps: 350, logEvery: 1, checkpointEvery: 100, picturesEvery: 1000 });
     const small = {
       backbone: { ...tiny.pretrain.backbone, width: 8 },
       decoder: { ...tiny.pretrain.decoder, width: 8 },

@@ -20,7 +20,7 @@ import type { RunEvent } from '../../protocol/events';
 import { ended, follow, kill, project, start, tinyWith } from './support';
 
 /** Long enough that the test, not the trainer, ends it. */
-const long = tinyWith({ steps: 100_000, checkpointEvery: 100_000, reconstructEvery: 100_000 });
+const long = tinyWith({ steps: 100_000, checkpointEvery: 100_000, picturesEvery: 100_000 });
 
 describe('a live trainer', () => {
   it('pauses, goes on, writes a checkpoint when asked, and stops at one', async () => {

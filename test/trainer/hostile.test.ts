@@ -145,7 +145,7 @@ describe('callers that do not say hello', () => {
   let live: { directory: string; pid: number };
   let socket: string;
   beforeAll(async () => {
-    const steps = { steps: 1_000_000, checkpointEvery: 1_000_000, reconstructEvery: 1_000_000 };
+    const steps = { steps: 1_000_000, checkpointEvery: 1_000_000, picturesEvery: 1_000_000 };
     live = await start('pretrain', await project(tinyWith(steps)));
     socket = (await readOwner(live.directory))!.socket;
   });
@@ -202,7 +202,7 @@ function whyNoMount(): string | undefined {
 const noMount = whyNoMount();
 
 describe.skipIf(noMount)(`a real small disk${noMount ? ` (skipped: ${noMount})` : ''}`, () => {
-  const config = tinyWith({ steps: 60, checkpointEvery: 5, keepCheckpoints: 1000, reconstructEvery: 1000 });
+  const config = tinyWith({ steps: 60, checkpointEvery: 5, keepCheckpoints: 1000, picturesEvery: 1000 });
   let disk: string;
   let file: string;
   const mount = (...options: string[]) => execFileSync('mount', [...options, disk]);

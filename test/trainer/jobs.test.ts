@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRun } from '../../client/index';
-import type { EmbeddingFile, ReconstructionFile, RunEvent } from '../../protocol/events';
+import type { EmbeddingFile, PicturesFile, RunEvent } from '../../protocol/events';
 import { readSafetensors } from '../../trainer/jobs/safetensors';
 import { project, tessera, tinyWith, type Told } from './support';
 
@@ -41,10 +41,10 @@ describe('the jobs, from the command line', () => {
     expect(tensors['encoder.patch.kernel']!.shape).toEqual([192, 32]);
   });
 
-  it('draws reconstructions and a map of held-out images, of which the events tell', async () => {
-    const { reconstructions, embeddings, metrics } = await readRun(directory);
-    expect(reconstructions.map(({ step }) => step)).toEqual([1, 20, 40]);
-    const shown = JSON.parse(await readFile(join(directory, reconstructions[0]!.file), 'utf8')) as ReconstructionFile;
+  it('draws pictures of the task and a map of held-out images, of which the events tell', async () => {
+    const { pictures, embeddings, metrics } = await readRun(directory);
+    expect(pictures.map(({ step }) => step)).toEqual([1, 20, 40]);
+    const shown = JSON.parse(await readFile(join(directory, pictures[0]!.file), 'utf8')) as PicturesFile;
     expect(shown.images).toHaveLength(8);
     expect(existsSync(join(directory, shown.png))).toBe(true);
 

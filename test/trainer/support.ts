@@ -32,7 +32,7 @@ export const tiny = {
     steps: 40,
     logEvery: 5,
     checkpointEvery: 10,
-    reconstructEvery: 20,
+    picturesEvery: 20,
     embedEvery: 1000,
   },
   probe: { epochs: 5, learningRates: [0.1], k: 5 },

@@ -3,5 +3,5 @@ export { DataError } from './errors';
 export { openData, type Data, type DataOptions, type Progress } from './open';
 export { evalBatches, subset, type EvalBatch, type ImageSet, type Statistics } from './set';
 export { createLoader, stepsPerEpoch, type Batch, type Loader, type LoaderOptions } from './loader';
-export type { Transform } from './transform';
+export type { Transform, ViewSpec } from './transform';
 export { encodeSheet, tile } from './sheet';

@@ -1,7 +1,7 @@
 /**
  * Batches of random views for training, drawn by threads ahead of time. The order is a seeded permutation per epoch,
- * the last incomplete batch dropped; every draw is a pure function of (seed, epoch, index of the image), so batches
- * are the same whatever the number of threads and from any step on.
+ * the last incomplete batch dropped; every draw is a pure function of (seed, epoch, index of the image, name of the
+ * view), so batches are the same whatever the number of threads and from any step on.
  */
 import { availableParallelism } from 'node:os';
 import { random } from '../random/random';
@@ -9,13 +9,14 @@ import { DataError, plural } from './errors';
 import { createPool } from './pool';
 import type { ImageSet } from './set';
 import type { ViewsResult } from './tasks';
-import type { Transform } from './transform';
+import type { ViewSpec } from './transform';
 
-export interface LoaderOptions {
+export interface LoaderOptions<Name extends string = string> {
   readonly set: ImageSet;
   readonly batchSize: number;
   readonly seed: number;
-  readonly transform: Transform;
+  /** What a batch holds of each image, by name: independent draws. A task with one view calls it `images`. */
+  readonly views: Readonly<Record<Name, ViewSpec>>;
   readonly mean: readonly number[];
   readonly std: readonly number[];
   /** Steps already done: the first batch is that of this step, counted from 0. */
@@ -28,19 +29,19 @@ export interface LoaderOptions {
   readonly field?: string;
 }
 
-export interface Batch {
+export interface Batch<Name extends string = string> {
   readonly step: number;
-  /** [batchSize, imageSize, imageSize, 3], normalised. The reader's to keep. */
-  readonly images: Float32Array<ArrayBuffer>;
+  /** By name: [batchSize, imageSize, imageSize, 3], normalised. The reader's to keep. */
+  readonly views: Readonly<Record<Name, Float32Array<ArrayBuffer>>>;
   /** [batchSize]; absent for data without labels. */
   readonly labels?: Int32Array;
   /** Index in the set of each image: what an error names. */
   readonly indices: Int32Array;
 }
 
-export interface Loader {
+export interface Loader<Name extends string = string> {
   /** The next step's batch. Rejects when an image cannot be read or a thread died. */
-  next(): Promise<Batch>;
+  next(): Promise<Batch<Name>>;
   /** Milliseconds that `next` kept its caller waiting since this was last asked. */
   waitMs(): number;
   dispose(): Promise<void>;
@@ -51,8 +52,8 @@ export function stepsPerEpoch(size: number, batchSize: number): number {
   return Math.floor(size / batchSize);
 }
 
-export function createLoader(options: LoaderOptions): Loader {
-  const { set, batchSize, seed, transform, mean, std, startStep, totalSteps = Infinity, field = 'batchSize' } = options;
+export function createLoader<Name extends string>(options: LoaderOptions<Name>): Loader<Name> {
+  const { set, batchSize, seed, views, mean, std, startStep, totalSteps = Infinity, field = 'batchSize' } = options;
   if (batchSize > set.size) {
     throw new DataError(
       `${field} is ${batchSize} but there ${set.size === 1 ? 'is' : 'are'} only ${plural(set.size, 'training image')}. Lower ${field} to at most ${set.size}, or give more images (data.source, data.train)`,
@@ -62,7 +63,7 @@ export function createLoader(options: LoaderOptions): Loader {
   const pool = createPool({ threads, workerFile: set.workerFile });
   const ahead = Math.max(1, threads) * 2;
   const perEpoch = stepsPerEpoch(set.size, batchSize);
-  const pending: { step: number; indices: Int32Array; images: Promise<ViewsResult> }[] = [];
+  const pending: { step: number; indices: Int32Array; drawn: Promise<ViewsResult> }[] = [];
   let prepared = startStep;
   let waited = 0;
   let order: { epoch: number; indices: Int32Array } | undefined;
@@ -72,17 +73,17 @@ export function createLoader(options: LoaderOptions): Loader {
     if (order?.epoch !== epoch) order = { epoch, indices: random(seed, 'order', epoch).permutation(set.size) };
     const start = (step % perEpoch) * batchSize;
     const indices = order.indices.slice(start, start + batchSize);
-    const images = pool.run({
+    const drawn = pool.run({
       kind: 'views',
       file: set.file,
       places: Array.from(indices, (index) => set.place(index)),
-      draws: { transform, keys: Array.from(indices, (index) => [seed, 'view', epoch, index]) },
-      imageSize: set.imageSize,
+      views,
+      keys: Array.from(indices, (index) => [seed, 'view', epoch, index]),
       mean,
       std,
     });
-    images.catch(() => undefined); // reported by next(), when its turn comes
-    return { step, indices, images };
+    drawn.catch(() => undefined); // reported by next(), when its turn comes
+    return { step, indices, drawn };
   }
 
   return {
@@ -91,11 +92,11 @@ export function createLoader(options: LoaderOptions): Loader {
       const batch = pending.shift();
       if (!batch) throw new Error(`no batch after the last of ${totalSteps} steps`);
       const asked = performance.now();
-      const images = await batch.images;
+      const { views } = (await batch.drawn) as Pick<Batch<Name>, 'views'>;
       waited += performance.now() - asked;
       if (prepared < totalSteps) pending.push(prepare(prepared++));
       const labels = set.labels && batch.indices.map((index) => set.labels![index]!);
-      return { step: batch.step, images, ...(labels ? { labels } : {}), indices: batch.indices };
+      return { step: batch.step, views, ...(labels ? { labels } : {}), indices: batch.indices };
     },
     waitMs() {
       const total = waited;

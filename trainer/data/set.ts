@@ -1,8 +1,9 @@
 /** A set of decoded images, as jobs and evaluations see it. */
 import type { Item } from './item';
 import type { Store } from './cache';
+import { centreView } from './crop';
 import { readPixels, type Place } from './tasks';
-import { centreView, createResampler } from './transform';
+import { createResampler } from './resample';
 
 export interface ImageSet {
   readonly size: number;

@@ -1,10 +1,10 @@
 /** What the image-loading threads do: decode files for the cache, and draw batches of views from it. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { random } from '../random/random';
+import { random, type Random } from '../random/random';
 import { decode } from './decode';
 import { DataError, reasonOf } from './errors';
 import type { Origin } from './item';
-import { centreView, createResampler, drawView, type Resampler, type Transform } from './transform';
+import { createViewer, type Viewer, type ViewSpec } from './transform';
 
 export interface DecodeTask {
   readonly kind: 'decode';
@@ -35,9 +35,10 @@ export interface ViewsTask {
   readonly file: string;
   /** Byte offset, width and height of each image in the file. */
   readonly places: readonly Place[];
-  /** One key per image for its random draws; null for the centre view. */
-  readonly draws: { readonly transform: Transform; readonly keys: readonly (readonly (string | number)[])[] } | null;
-  readonly imageSize: number;
+  /** What is drawn of each image, by name. */
+  readonly views: Readonly<Record<string, ViewSpec>>;
+  /** One key per image for its random draws. */
+  readonly keys: readonly (readonly (string | number)[])[];
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
@@ -48,8 +49,10 @@ export interface Place {
   readonly height: number;
 }
 
-/** [count, imageSize, imageSize, 3], normalised. */
-export type ViewsResult = Float32Array<ArrayBuffer>;
+export interface ViewsResult {
+  /** By name: [count, imageSize, imageSize, 3], normalised. */
+  readonly views: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
+}
 
 export type Task = DecodeTask | ViewsTask;
 export type TaskResult<T extends Task> = T extends DecodeTask ? DecodeResult : ViewsResult;
@@ -61,7 +64,7 @@ export async function runTask(task: Task): Promise<DecodeResult | ViewsResult> {
 
 /** The memory of a result that can change hands instead of being copied. */
 export function transferred(result: DecodeResult | ViewsResult): ArrayBuffer[] {
-  return [result instanceof Float32Array ? result.buffer : result.pixels.buffer];
+  return 'views' in result ? Object.values(result.views).map(({ buffer }) => buffer) : [result.pixels.buffer];
 }
 
 async function decodeAll({ origins, side }: DecodeTask): Promise<DecodeResult> {
@@ -105,26 +108,37 @@ function moments(pixels: Uint8Array) {
 }
 
 /** Kept between tasks of one thread. */
-const resamplers = new Map<number, Resampler>();
+const viewers = new Map<number, Viewer>();
 const openFiles = new Map<string, number>();
 let scratch = new Uint8Array(0);
 
-function views({ file, places, draws, imageSize, mean, std }: ViewsTask): ViewsResult {
-  const resample = resamplers.get(imageSize) ?? createResampler(imageSize);
-  resamplers.set(imageSize, resample);
+function views({ file, places, views, keys, mean, std }: ViewsTask): ViewsResult {
   const scale = std.map((s) => 1 / (255 * s));
   const shift = mean.map((m, c) => -m / std[c]!);
-  const length = imageSize * imageSize * 3;
-  const out = new Float32Array(places.length * length);
+  const drawn = Object.entries(views).map(([name, { imageSize, transform }]) => {
+    const length = imageSize * imageSize * 3;
+    return { name, transform, view: viewerOf(imageSize), length, out: new Float32Array(places.length * length) };
+  });
   for (const [i, place] of places.entries()) {
     const { width, height } = place;
     const source = readPixels(file, place);
-    const view = draws
-      ? drawView(random(...draws.keys[i]!), width, height, draws.transform)
-      : centreView(width, height);
-    resample(source, width, view, out, i * length, scale, shift);
+    for (const { name, transform, view, length, out } of drawn) {
+      const random = drawsOf(keys[i]!, name);
+      view(source, width, height, transform, random, out, i * length, scale, shift);
+    }
   }
-  return out;
+  return { views: Object.fromEntries(drawn.map(({ name, out }) => [name, out])) };
+}
+
+/** Views of one image are drawn independently. The only view of most tasks is called `images`: the image's key is its own. */
+function drawsOf(key: readonly (string | number)[], name: string): Random {
+  return name === 'images' ? random(...key) : random(...key, name);
+}
+
+function viewerOf(imageSize: number): Viewer {
+  const viewer = viewers.get(imageSize) ?? createViewer(imageSize);
+  viewers.set(imageSize, viewer);
+  return viewer;
 }
 
 /** The stored pixels of one image, in memory that the next call reuses. */

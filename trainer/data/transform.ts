@@ -1,68 +1,42 @@
-/** Views of an image: a random resized crop with flip, or the centre, resampled to the size the encoder sees. */
-import type { Random } from '../random/random';
-
-/** How a training view is drawn. `crop` is the range of the crop's share of the image's area; null for the centre. */
-export interface Transform {
-  readonly crop: readonly [low: number, high: number] | null;
-  readonly flip: boolean;
-}
-
-/** A rectangle of the source in whole pixels, and whether it is mirrored. */
-export interface View {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-  readonly flip: boolean;
-}
-
-const aspect = [Math.log(3 / 4), Math.log(4 / 3)] as const;
-
 /**
- * Random resized crop as in Inception training (Szegedy et al. 2015): area uniform in the range, aspect ratio
- * log-uniform in 3/4..4/3; after ten misses the largest centred crop whose aspect ratio is in range.
+ * Random views of an image for pretext tasks: crop, flip, colour jitter, greyscale, blur and solarization in the order of
+ * SimCLR (Chen et al. 2020), BYOL (Grill et al. 2020) and DINO (Caron et al. 2021), then normalised.
  */
-export function drawView(random: Random, width: number, height: number, transform: Transform): View {
-  const { crop, flip } = transform;
-  const box = crop ? randomBox(random, width, height, crop) : centreBox(width, height);
-  return { ...box, flip: flip && random.uniform() < 0.5 };
+import type { Random } from '../random/random';
+import { createBlurrer, type Blur } from './blur';
+import { jitter, solarize, toGreyscale, type Jitter } from './colour';
+import { drawView, type Framing } from './crop';
+import { createResampler } from './resample';
+
+/** How a view is drawn. What is absent, null or 0 is off. */
+export interface Transform extends Framing {
+  readonly jitter?: Jitter | null;
+  /** Share of the views that lose their colour. */
+  readonly grayscale?: number;
+  readonly blur?: Blur | null;
+  /** Share of the views whose bright half is inverted. */
+  readonly solarize?: number;
 }
 
-function randomBox(random: Random, width: number, height: number, [low, high]: readonly [number, number]) {
-  for (let attempt = 0; attempt < 10; attempt++) {
-    const area = width * height * (low + (high - low) * random.uniform());
-    const ratio = Math.exp(aspect[0] + (aspect[1] - aspect[0]) * random.uniform());
-    const w = Math.round(Math.sqrt(area * ratio));
-    const h = Math.round(Math.sqrt(area / ratio));
-    if (w > 0 && h > 0 && w <= width && h <= height) {
-      return { x: random.int(width - w + 1), y: random.int(height - h + 1), width: w, height: h };
-    }
-  }
-  const w = Math.min(width, Math.max(1, Math.round((height * 4) / 3)));
-  const h = Math.min(height, Math.max(1, Math.round((width * 4) / 3)));
-  return { x: (width - w) >> 1, y: (height - h) >> 1, width: w, height: h };
+/** One of the views that a batch holds of each image. */
+export interface ViewSpec {
+  /** Side in px. */
+  readonly imageSize: number;
+  readonly transform: Transform;
 }
 
-/** The largest centred square: what evaluation sees. */
-export function centreView(width: number, height: number): View {
-  return { ...centreBox(width, height), flip: false };
-}
-
-function centreBox(width: number, height: number) {
-  const side = Math.min(width, height);
-  return { x: (width - side) >> 1, y: (height - side) >> 1, width: side, height: side };
-}
-
-/** Resamples views to `size` px squares; keeps its scratch memory, so one serves one thread. */
-export interface Resampler {
+/** Draws views of one size; keeps its scratch memory, so one serves one thread. */
+export interface Viewer {
   /**
-   * source [height, width, 3] with `stride` pixels a row -> out [size, size, 3] from `at`, as
-   * value * scale[c] + shift[c] of the 0..255 value.
+   * source [height, width, 3] -> out [size, size, 3] from `at`, as value * scale[c] + shift[c] of the 0..255 value. The
+   * view is a pure function of the source, of what `random` gives and of the transform.
    */
   (
     source: Uint8Array,
-    stride: number,
-    view: View,
+    width: number,
+    height: number,
+    transform: Transform,
+    random: Random,
     out: Float32Array,
     at: number,
     scale: readonly number[],
@@ -70,124 +44,49 @@ export interface Resampler {
   ): void;
 }
 
-/**
- * Separable bicubic (a = -0.5), widened when it shrinks so that nothing aliases: the filter of PIL and of
- * torchvision's antialiased resize. Pixels outside the view are not looked at; overshoot is clamped to 0..255.
- */
-export function createResampler(size: number): Resampler {
-  let rows = new Float32Array(0);
-  const across = createTaps(size);
-  const down = createTaps(size);
-  return (source, stride, view, out, at, scale, shift) => {
-    const { x, y, width, height, flip } = view;
-    const [scale0 = 1, scale1 = 1, scale2 = 1] = scale;
-    const [shift0 = 0, shift1 = 0, shift2 = 0] = shift;
-    if (width === size && height === size) {
-      // The filter leaves an image of the wanted size as it is.
-      for (let row = 0, o = at; row < size; row++) {
-        let s = ((y + row) * stride + x + (flip ? size - 1 : 0)) * 3;
-        for (let column = 0; column < size; column++, o += 3, s += flip ? -3 : 3) {
-          out[o] = source[s]! * scale0 + shift0;
-          out[o + 1] = source[s + 1]! * scale1 + shift1;
-          out[o + 2] = source[s + 2]! * scale2 + shift2;
-        }
-      }
+const unscaled = [1, 1, 1];
+const unshifted = [0, 0, 0];
+
+export function createViewer(size: number): Viewer {
+  const resample = createResampler(size);
+  const blur = createBlurrer(size);
+  const pixels = new Float32Array(size * size * 3);
+  return (source, width, height, transform, random, out, at, scale, shift) => {
+    const view = drawView(random, width, height, transform);
+    if (!recolours(transform)) {
+      resample(source, width, view, out, at, scale, shift);
       return;
     }
-    across.fit(width);
-    down.fit(height);
-    const rowLength = size * 3;
-    if (rows.length < height * rowLength) rows = new Float32Array(height * rowLength);
-
-    // [height, width, 3] -> [height, size, 3]
-    for (let r = 0; r < height; r++) {
-      const line = ((y + r) * stride + x) * 3;
-      let o = r * rowLength;
-      for (let i = 0; i < size; i++, o += 3) {
-        const column = flip ? size - 1 - i : i;
-        let tap = column * across.most;
-        const end = tap + across.count[column]!;
-        let s = line + across.first[column]! * 3;
-        let red = 0;
-        let green = 0;
-        let blue = 0;
-        for (; tap < end; tap++, s += 3) {
-          const weight = across.weight[tap]!;
-          red += weight * source[s]!;
-          green += weight * source[s + 1]!;
-          blue += weight * source[s + 2]!;
-        }
-        rows[o] = red;
-        rows[o + 1] = green;
-        rows[o + 2] = blue;
-      }
+    resample(source, width, view, pixels, 0, unscaled, unshifted);
+    const happens = (probability = 0) => probability > 0 && random.uniform() < probability;
+    if (transform.jitter && happens(transform.jitter.probability)) jitter(pixels, random, transform.jitter);
+    if (happens(transform.grayscale)) toGreyscale(pixels);
+    if (transform.blur && happens(transform.blur.probability)) {
+      const [low, high] = transform.blur.sigma;
+      blur(pixels, low + (high - low) * random.uniform());
     }
-
-    // [height, size, 3] -> [size, size, 3]
-    let o = at;
-    for (let i = 0; i < size; i++) {
-      const start = i * down.most;
-      const end = start + down.count[i]!;
-      const top = down.first[i]! * rowLength;
-      for (let c = 0; c < rowLength; c += 3, o += 3) {
-        let red = 0;
-        let green = 0;
-        let blue = 0;
-        for (let tap = start, s = top + c; tap < end; tap++, s += rowLength) {
-          const weight = down.weight[tap]!;
-          red += weight * rows[s]!;
-          green += weight * rows[s + 1]!;
-          blue += weight * rows[s + 2]!;
-        }
-        out[o] = (red < 0 ? 0 : red > 255 ? 255 : red) * scale0 + shift0;
-        out[o + 1] = (green < 0 ? 0 : green > 255 ? 255 : green) * scale1 + shift1;
-        out[o + 2] = (blue < 0 ? 0 : blue > 255 ? 255 : blue) * scale2 + shift2;
-      }
-    }
+    if (happens(transform.solarize)) solarize(pixels);
+    normalise(pixels, out, at, scale, shift);
   };
 }
 
-/** For each of `size` outputs along one axis: its first source pixel, how many it takes, and their weights. */
-function createTaps(size: number) {
-  const taps = {
-    first: new Int32Array(size),
-    count: new Int32Array(size),
-    weight: new Float64Array(0),
-    /** Taps an output may have: the distance between outputs in `weight`. */
-    most: 0,
-    fit,
-  };
-  let fitted = -1;
-  function fit(length: number): void {
-    if (length === fitted) return;
-    fitted = length;
-    const ratio = length / size;
-    const stretch = Math.max(ratio, 1);
-    const reach = 2 * stretch;
-    taps.most = Math.ceil(reach) * 2 + 1;
-    if (taps.weight.length < size * taps.most) taps.weight = new Float64Array(size * taps.most);
-    for (let i = 0; i < size; i++) {
-      const centre = (i + 0.5) * ratio;
-      const first = Math.max(0, Math.floor(centre - reach + 0.5));
-      const count = Math.min(length, Math.floor(centre + reach + 0.5)) - first;
-      let total = 0;
-      for (let k = 0; k < count; k++) {
-        const weight = cubic((first + k + 0.5 - centre) / stretch);
-        taps.weight[i * taps.most + k] = weight;
-        total += weight;
-      }
-      for (let k = 0; k < count; k++) taps.weight[i * taps.most + k]! /= total;
-      taps.first[i] = first;
-      taps.count[i] = count;
-    }
+/** Whether anything happens between resampling and normalising; otherwise the two are one pass. */
+function recolours({ jitter, grayscale, blur, solarize }: Transform): boolean {
+  return Boolean(jitter?.probability || grayscale || blur?.probability || solarize);
+}
+
+function normalise(
+  pixels: Float32Array,
+  out: Float32Array,
+  at: number,
+  scale: readonly number[],
+  shift: readonly number[],
+): void {
+  const [scale0 = 1, scale1 = 1, scale2 = 1] = scale;
+  const [shift0 = 0, shift1 = 0, shift2 = 0] = shift;
+  for (let i = 0, o = at; i < pixels.length; i += 3, o += 3) {
+    out[o] = pixels[i]! * scale0 + shift0;
+    out[o + 1] = pixels[i + 1]! * scale1 + shift1;
+    out[o + 2] = pixels[i + 2]! * scale2 + shift2;
   }
-  return taps;
-}
-
-/** Keys' cubic convolution kernel, a = -0.5. */
-function cubic(t: number): number {
-  const x = Math.abs(t);
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  if (x < 2) return ((-0.5 * x + 2.5) * x - 4) * x + 2;
-  return 0;
 }

@@ -124,7 +124,7 @@ async function trainClassifier(
     totalSteps: steps,
   };
   const state = engine.upload({ ...start, ...optimizer.init(start) });
-  const program = await engine.compile(trainStep(loss, optimizer), {
+  const program = await engine.compile(trainStep({ loss }, optimizer), {
     state: state.specs,
     inputs: {
       images: { shape: [batchSize, ...data.imageShape], dtype: 'float32' },

@@ -44,17 +44,23 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
     classes,
     labels,
     imageShape: [train.imageSize, train.imageSize, 3],
-    trainBatches: (indices, batchSize, steps) =>
-      createLoader({
+    trainBatches(indices, batchSize, steps) {
+      const loader = createLoader({
         ...data,
         set: subset(train, indices),
         batchSize,
         seed,
-        transform,
+        views: { images: { imageSize: train.imageSize, transform } },
         startStep: 0,
         totalSteps: steps,
         field: 'finetune.batchSize',
-      }),
+      });
+      const next = async () => {
+        const { views, indices } = await loader.next();
+        return { images: views.images, indices };
+      };
+      return { next, dispose: () => loader.dispose() };
+    },
     testBatches: (batchSize) => evalBatches(test, { ...data, batchSize }),
   });
 

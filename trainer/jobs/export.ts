@@ -21,7 +21,9 @@ export interface ExportFacts {
 /** Writes the encoder out of a checkpoint's parameters, with what is needed to build and feed the model. Returns how many tensors. */
 export async function exportEncoder(file: string, params: HostTensors, facts: ExportFacts): Promise<number> {
   const { data, pretrain } = facts.config;
-  const { patchSize, width, depth, heads, mlpRatio } = pretrain.backbone;
+  const { backbone } = pretrain;
+  if (backbone.type !== 'vit') throw new Error(`A "${backbone.type}" cannot be exported yet; only a "vit" can.`);
+  const { patchSize, width, depth, heads, mlpRatio } = backbone;
   const model = {
     img_size: data.imageSize,
     patch_size: patchSize,

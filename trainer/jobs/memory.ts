@@ -5,19 +5,24 @@ import { formatBytes } from '../../protocol/format';
 
 /**
  * Bytes that training surely holds at once: weights, gradients and two moments, and what the backward pass
- * needs of each block (hidden layer, attention, four widths of tokens). What is really needed is more.
+ * needs of each block (hidden layer, attention, four widths of tokens). What is really needed is more. Of a
+ * ResNet nothing is foretold.
  */
 export function leastMemory({ data, pretrain }: ExperimentConfig): number {
-  const { backbone, decoder, batchSize, maskRatio } = pretrain;
+  const { backbone, batchSize } = pretrain;
+  if (backbone.type !== 'vit') return 0;
   const patches = (data.imageSize / backbone.patchSize) ** 2;
   const side = (tokens: number, width: number, depth: number, heads: number, mlpRatio: number) => ({
     parameters: depth * width * width * (4 + 2 * mlpRatio),
     activations: depth * batchSize * tokens * (width * (mlpRatio + 4) + heads * tokens),
   });
-  const visible = patches * (1 - maskRatio);
-  const encoder = side(visible, backbone.width, backbone.depth, backbone.heads, backbone.mlpRatio);
-  const decoding = side(patches, decoder.width, decoder.depth, decoder.heads, 4);
-  const values = 4 * (encoder.parameters + decoding.parameters) + encoder.activations + decoding.activations;
+  const seen = pretrain.method === 'mae' ? patches * (1 - pretrain.maskRatio) : patches;
+  const parts = [side(seen, backbone.width, backbone.depth, backbone.heads, backbone.mlpRatio)];
+  if (pretrain.method === 'mae') {
+    const { width, depth, heads } = pretrain.decoder;
+    parts.push(side(patches, width, depth, heads, 4));
+  }
+  const values = parts.reduce((sum, { parameters, activations }) => sum + 4 * parameters + activations, 0);
   return values * Float32Array.BYTES_PER_ELEMENT;
 }
 

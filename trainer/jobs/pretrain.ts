@@ -1,11 +1,11 @@
 /** Pretraining, from the first image to the last checkpoint. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
-import { createLoader, type Batch, type ImageSet } from '../data/index';
+import { createLoader, stepsPerEpoch, type Batch, type ImageSet } from '../data/index';
 import { createMethod } from '../methods/index';
 import { adamw } from '../nn/optimizer';
 import { learningRate } from '../nn/schedule';
-import { trainStep } from '../nn/train-step';
+import { trained, trainStep } from '../nn/train-step';
 import { random } from '../random/random';
 import { attend } from './attend';
 import { newestCheckpoint, pruneCheckpoints, saveCheckpoint } from './checkpoint';
@@ -14,7 +14,7 @@ import { chooseEngine } from './engine-choice';
 import { createEvaluator } from './evaluate';
 import { totalSteps } from './length';
 import { checkMemory } from './memory';
-import { createReconstructor } from './reconstruct';
+import { createPainter } from './pictures';
 import { openRunData } from './run-data';
 import type { Session } from './session';
 
@@ -45,14 +45,13 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     set: withoutLabels(data.train),
     batchSize,
     seed,
-    transform: settings.transform,
+    views: method.views,
     startStep: from,
     totalSteps: total,
     field: 'pretrain.batchSize',
   });
   // Compiled when first needed: the first point of the loss should not wait for them.
-  const shown = { seed, maskRatio: settings.maskRatio, trueStatistics: settings.normalizeTarget };
-  const reconstructor = once(() => createReconstructor(engine, method, data, shown, state));
+  const painter = once(() => createPainter(engine, method, data, seed, state));
   const mapper = once(() => createEmbeddingMapper(engine, method.encoder, data, config, state));
   const evaluator = once(() => Promise.resolve(createEvaluator({ session, engine, method, data })));
 
@@ -76,6 +75,16 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   if (checkpoint && !session.run().checkpoints.some(({ step }) => step === from)) {
     emit({ type: 'checkpoint', step: from, path: checkpoint.path, bytes: checkpoint.bytes, removed: [] });
   }
+
+  const epochSteps = stepsPerEpoch(data.train.size, batchSize);
+  const asked = method.inputs(batchSize);
+  const statistics = { pixel_mean: Float32Array.from(data.mean), pixel_std: Float32Array.from(data.std) };
+  const constants = Object.fromEntries(Object.entries(statistics).filter(([name]) => Object.hasOwn(asked, name)));
+  /** What the method wants to know at the update that follows `step`, besides images and chance. */
+  const given = (step: number) => {
+    const values = Object.entries(method.scheduled?.({ step, totalSteps: total, epochSteps }) ?? {});
+    return { ...constants, ...Object.fromEntries(values.map(([name, value]) => [name, Float32Array.of(value)])) };
+  };
 
   let step = from;
   let saved = from;
@@ -114,7 +123,8 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       const lr = learningRate(schedule, step + 1);
       const { loss, grad_norm, ...metrics } = await program.run(state, {
         ...method.draw(batchSize, random(seed, 'draws', step)),
-        images: batch.images,
+        ...batch.views,
+        ...given(step),
         lr: Float32Array.of(lr),
         step: Float32Array.of(step + 1),
       });
@@ -130,8 +140,8 @@ export async function pretrain(session: Session): Promise<RunStatus> {
         emit({ type: 'metrics', step, values: { ...values, ...performanceOf(window) } });
         window = { images: 0, seconds: 0, waited: 0 };
       }
-      if (step === 1 || due(settings.reconstructEvery)) {
-        emit(await (await reconstructor()).reconstruct(directory, state, step));
+      if (step === 1 || due(settings.picturesEvery)) {
+        emit(await (await painter()).paint(directory, state, step, given(step)));
       }
       if (due(settings.embedEvery)) {
         await unlessEnding(requests.ending, async () => {
@@ -173,15 +183,15 @@ async function prepare({ config, directory }: Session) {
   const method = createMethod(settings, data.imageSize);
   const optimizer = adamw(settings.optimizer);
   const params = method.init(seed);
-  // The state: parameters and the optimizer's moments.
-  const fresh = { ...params, ...optimizer.init(params) };
+  // The state: parameters, buffers and the optimizer's moments.
+  const fresh = { ...params, ...optimizer.init(trained(params)) };
   const { checkpoint, damaged } = await newestCheckpoint(directory, fresh);
   const { engine, fallback } = await chooseEngine(config);
   try {
     const state = engine.upload(checkpoint?.state ?? fresh);
     const scalar = { shape: [], dtype: 'float32' } as const;
     const inputs = { ...method.inputs(settings.batchSize), lr: scalar, step: scalar };
-    const step = trainStep((given, inputs) => method.loss(given, inputs), optimizer);
+    const step = trainStep(method, optimizer);
     const program = await engine.compile(step, { state: state.specs, inputs });
     const dispose = () => {
       program.dispose();

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { isOurSocket, manifestPath, readManifest, readOwner } from '../../client/index';
 import type { Owner } from '../../protocol/control';
 import { ExperimentConfig } from '../../protocol/config';
+import { checkMeaning } from '../../protocol/semantics';
 import type { EventBody, RunManifest } from '../../protocol/events';
 import type { Run } from '../../protocol/run';
 import { createControlServer, type ControlServer } from './control-server';
@@ -110,7 +111,12 @@ function session({ directory, manifest, config, ownership, server, requests, jou
 /** The config that a run began with. Throws an error that names file and field when it is not one. */
 export function frozenConfig(directory: string, { config }: RunManifest): ExperimentConfig {
   const parsed = ExperimentConfig.safeParse(config);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new Error(`${manifestPath(directory)}: config.${issue.path.join('.')}: ${issue.message}`);
+  const problems: string[] = [];
+  const complain = (path: readonly PropertyKey[], message: string) => {
+    problems.push(`${manifestPath(directory)}: config.${path.join('.')}: ${message}`);
+  };
+  if (parsed.success) checkMeaning(parsed.data, complain);
+  else for (const { path, message } of parsed.error.issues) complain(path, message);
+  if (parsed.success && problems.length === 0) return parsed.data;
+  throw new Error(problems[0]);
 }

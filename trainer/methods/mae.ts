@@ -10,19 +10,13 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { MaeConfig } from '../../protocol/config';
 import type { Specs, Tensors, TypedArray } from '../engine/types';
 import type { PatchEncoder } from '../nn/encoder';
 import { patchify, pickPatches, unpatchify } from '../nn/patches';
 import type { Random } from '../random/random';
 import type { Decoder } from './mae-decoder';
 import type { Method } from './method';
-
-export interface MaeConfig {
-  readonly imageSize: number;
-  readonly maskRatio: number;
-  /** Predict each patch normalised by its own mean and standard deviation. */
-  readonly normalizeTarget: boolean;
-}
 
 const CHANNELS = 3;
 
@@ -31,8 +25,8 @@ export function visiblePatches(patches: number, maskRatio: number): number {
   return Math.floor(patches * (1 - maskRatio));
 }
 
-export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Decoder): Method {
-  const { imageSize, maskRatio, normalizeTarget } = config;
+export function createMae(config: MaeConfig, imageSize: number, encoder: PatchEncoder, decoder: Decoder): Method {
+  const { maskRatio, normalizeTarget, transform } = config;
   const { patches, patchSize } = encoder;
   const visible = visiblePatches(patches, maskRatio);
   const values = patchSize * patchSize * CHANNELS;
@@ -51,6 +45,7 @@ export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Dec
 
   return {
     encoder,
+    views: { images: { imageSize, transform } },
 
     init: (seed) => ({ ...encoder.init(seed), ...decoder.init(seed) }),
 
@@ -67,27 +62,44 @@ export function createMae(config: MaeConfig, encoder: PatchEncoder, decoder: Dec
       return { loss: tf.mean<Scalar>(errors(predict(params, own, visible), own)), metrics: {} };
     },
 
-    pictures(params, inputs) {
-      const own = inputs as MaeInputs;
-      const { images, restore } = own;
-      const shuffled = predict(params, own, 0); // [B, N, p*p*C], in the order of shuffle
-      const prediction = pickPatches(shuffled, restore);
-      // A prediction in normalised values says nothing of a patch's own mean and contrast: the true ones are used.
-      const shown = normalizeTarget ? denormalized(prediction, patchify(images, patchSize)) : prediction;
-      const reconstruction = unpatchify(shown, patchSize); // [B, H, W, C]
-      const isHidden = tf.cast(tf.greaterEqual(restore, visible), 'float32'); // [B, N]
-      const hidden = unpatchify(tf.mul(tf.expandDims(isHidden, -1), tf.ones([values])), patchSize); // [B, H, W, C]
-      const seen = tf.mul(images, tf.sub(1, hidden));
-      return {
-        original: images,
-        masked: seen,
-        reconstruction,
-        pasted: tf.add(seen, tf.mul(reconstruction, hidden)),
-        loss: tf.mean(errors(tf.slice(shuffled, [0, visible, 0]), own), 1), // [B]
-      };
+    pictures: {
+      title: 'Reconstructions',
+      columns: [
+        { name: 'original', title: 'original' },
+        { name: 'masked', title: 'masked' },
+        { name: 'reconstruction', title: 'reconstruction' },
+        { name: 'pasted', title: 'visible pasted back' },
+      ],
+      note:
+        `${Math.round(maskRatio * 100)}% of the patches are hidden, and the loss counts only them: what the third column ` +
+        'shows where a patch is visible means nothing. In the last column the visible patches are pasted from the ' +
+        `original. ${normalizeTarget ? usesTrueStatistics : 'Pixels as predicted, no true patch statistics used.'}`,
+
+      paint(params, inputs) {
+        const own = inputs as MaeInputs;
+        const { images, restore } = own;
+        const shuffled = predict(params, own, 0); // [B, N, p*p*C], in the order of shuffle
+        const prediction = pickPatches(shuffled, restore);
+        // A prediction in normalised values says nothing of a patch's own mean and contrast: the true ones are used.
+        const shown = normalizeTarget ? denormalized(prediction, patchify(images, patchSize)) : prediction;
+        const reconstruction = unpatchify(shown, patchSize); // [B, H, W, C]
+        const isHidden = tf.cast(tf.greaterEqual(restore, visible), 'float32'); // [B, N]
+        const hidden = unpatchify(tf.mul(tf.expandDims(isHidden, -1), tf.ones([values])), patchSize); // [B, H, W, C]
+        const seen = tf.mul(images, tf.sub(1, hidden));
+        return {
+          original: images,
+          masked: seen,
+          reconstruction,
+          pasted: tf.add(seen, tf.mul(reconstruction, hidden)),
+          loss: tf.mean(errors(tf.slice(shuffled, [0, visible, 0]), own), 1), // [B]
+        };
+      },
     },
   };
 }
+
+const usesTrueStatistics =
+  'The model predicts normalised patches: brightness and contrast of each hidden patch come from its true mean and variance.';
 
 interface MaeInputs extends Tensors {
   readonly images: Tensor4D;

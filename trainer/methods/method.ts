@@ -1,22 +1,72 @@
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { TransformConfig } from '../../protocol/config';
+import type { Answer, Distribution, Similarities } from '../../protocol/events';
 import type { HostTensors, Specs, Tensors, TypedArray } from '../engine/types';
 import type { Encoder } from '../nn/encoder';
+import type { Training } from '../nn/train-step';
 import type { Random } from '../random/random';
 
 /** A pretext task: what a run needs to know of it, and nothing about how the run is kept. */
-export interface Method {
+export interface Method extends Training {
   readonly encoder: Encoder;
-  /** Every trainable parameter; the encoder's under `encoder.`. A pure function of the seed. */
-  init(seed: number): HostTensors;
-  /** What one step takes besides the state: `images` [B, H, W, C] and its random draws. */
-  inputs(batchSize: number): Specs;
-  /** The random draws for one batch, all `inputs` but `images`. */
-  draw(batchSize: number, random: Random): Record<string, TypedArray>;
-  /** The loss of one batch, and further scalars to log under their metric keys. */
-  loss(params: Tensors, inputs: Tensors): { readonly loss: Scalar; readonly metrics: Record<string, Tensor> };
   /**
-   * What the dashboard shows of the task, for the same inputs as `loss`:
-   * images [B, H, W, C] in normalised pixels, by column name, and per-image losses [B] under `loss`.
+   * What the loader draws of every image, by the name of the input that takes it: [B, imageSize, imageSize, 3],
+   * normalised. A method that needs one view calls it `images`.
    */
-  pictures(params: Tensors, inputs: Tensors): Record<string, Tensor>;
+  readonly views: Readonly<Record<string, View>>;
+  /**
+   * The state that a training starts with, a pure function of the seed: every trainable parameter, the encoder's under
+   * `encoder.`, and under `buffer.` what is not trained (see `trainer/nn/train-step.ts`).
+   */
+  init(seed: number): HostTensors;
+  /**
+   * All that one step takes besides the state: views, random draws and scheduled scalars; and, when a method asks for
+   * them, `pixel_mean` and `pixel_std` [3], which the views were normalised with.
+   */
+  inputs(batchSize: number): Specs;
+  /** The random draws for one batch. */
+  draw(batchSize: number, random: Random): Record<string, TypedArray>;
+  /** The scalars that change over a training, by the names of their inputs: momenta, temperatures. */
+  scheduled?(progress: Progress): Record<string, number>;
+  /** What it means to learn this task, for people to look at. */
+  readonly pictures: Pictures;
+}
+
+export interface View {
+  /** Side in px. */
+  readonly imageSize: number;
+  readonly transform: TransformConfig;
+}
+
+export interface Progress {
+  /** Updates done. */
+  readonly step: number;
+  readonly totalSteps: number;
+  /** Updates in one pass over the images. */
+  readonly epochSteps: number;
+}
+
+/** Pictures of what is asked and what is answered, for the same inputs as `loss`, and what is read from them. */
+export interface Pictures {
+  /** What they show, as a heading: "Reconstructions". */
+  readonly title: string;
+  /** The pictures of one image, from left to right, with the words above them. */
+  readonly columns: readonly { readonly name: string; readonly title: string }[];
+  /** What a reader must know so that the pictures do not mislead, in a few sentences. */
+  readonly note: string;
+  /**
+   * Each column by its name, [B, h, w, 3] in normalised pixels; per-image losses [B] under `loss`; and what
+   * `read` wants.
+   */
+  readonly paint: (params: Tensors, inputs: Tensors) => Record<string, Tensor>;
+  /** What the further outputs of `paint` say. */
+  readonly read?: (painted: HostTensors) => Reading;
+}
+
+export interface Reading {
+  /** Of a task with a right answer, one for each image. */
+  readonly answers?: readonly Answer[];
+  readonly similarities?: Similarities;
+  /** Beside each other: scores of positives and negatives. */
+  readonly distributions?: readonly Distribution[];
 }

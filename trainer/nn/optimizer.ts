@@ -26,7 +26,8 @@ export interface Optimizer {
   init(params: HostTensors): HostTensors;
   /**
    * One update. `step` counts from 1. `state` holds the moments by the names of `init`.
-   * `gradNorm` is the global norm of the gradients as given, before clipping.
+   * `gradNorm` is the global norm of the gradients as given, before clipping. `weightDecay` replaces the configured
+   * one, for a schedule.
    */
   update(
     params: Tensors,
@@ -34,6 +35,7 @@ export interface Optimizer {
     state: Tensors,
     lr: Scalar,
     step: Scalar,
+    weightDecay?: Scalar,
   ): { readonly params: Tensors; readonly state: Tensors; readonly gradNorm: Scalar };
 }
 
@@ -62,7 +64,7 @@ export function adamw(config: AdamwConfig): Optimizer {
       return Object.fromEntries(moments);
     },
 
-    update(params, grads, state, lr, step) {
+    update(params, grads, state, lr, step, weightDecay) {
       const packs = packsOf(params, decays, scale);
       const gradients = packs.map(({ members }) =>
         tf.concat(members.map(({ name, size }) => tf.reshape(grads[name]!, [size]))),
@@ -93,7 +95,7 @@ export function adamw(config: AdamwConfig): Optimizer {
         next.state[secondMoment(i)] = v;
 
         const update = tf.mul(tf.div(m, tf.add(tf.sqrt(v), floor)), rate); // [pack.size]
-        const keep = tf.sub(1, tf.mul(ownLr, config.weightDecay));
+        const keep = tf.sub(1, tf.mul(ownLr, weightDecay ?? config.weightDecay));
         const parts = split(
           update,
           pack.members.map(({ size }) => size),

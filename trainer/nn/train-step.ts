@@ -2,51 +2,112 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { valueAndGrads } from '../engine/ops';
-import type { Step, Tensors } from '../engine/types';
+import type { HostTensors, Step, Tensors } from '../engine/types';
 import { OPTIMIZER_PREFIX } from './optimizer';
 import type { Optimizer } from './optimizer';
 
-/** The loss of one batch, and further tensors to report with it. */
+/** State that no gradient changes: running statistics, queues, teachers. */
+export const BUFFER_PREFIX = 'buffer.';
+/** Where the exponential moving average of a parameter is kept, if it has one. */
+export const TEACHER_PREFIX = `${BUFFER_PREFIX}teacher.`;
+
+/** The loss of one batch, further tensors to report with it, and the next values of buffers. */
 export type Loss = (
   params: Tensors,
   inputs: Tensors,
-) => { readonly loss: Scalar; readonly metrics: Readonly<Record<string, Tensor>> };
+) => {
+  readonly loss: Scalar;
+  readonly metrics: Readonly<Record<string, Tensor>>;
+  /** Those that change. */
+  readonly buffers?: Readonly<Record<string, Tensor>>;
+};
+
+export interface Training {
+  readonly loss: Loss;
+  /**
+   * Which parameters have a teacher, `buffer.teacher.<name>`: after each update it moves towards the new value, to
+   * m teacher + (1 - m) new with m the input `teacher_momentum`.
+   */
+  readonly hasTeacher?: (parameter: string) => boolean;
+  /** What becomes of the gradients before the update: clipping of its own, layers that wait. */
+  readonly gradients?: (grads: Tensors, inputs: Tensors) => Tensors;
+}
+
+/** The part of a state that the optimizer changes. */
+export const trained = <T>(state: Readonly<Record<string, T>>): Record<string, T> =>
+  pick(state, (name) => !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(BUFFER_PREFIX));
+
+/** What a state starts with where parameters have teachers: copies of themselves. */
+export function initTeacher(params: HostTensors, hasTeacher: (parameter: string) => boolean): HostTensors {
+  const followed = Object.entries(params).filter(([name]) => hasTeacher(name));
+  return Object.fromEntries(
+    followed.map(([name, { shape, dtype, data }]) => [
+      `${TEACHER_PREFIX}${name}`,
+      { shape, dtype, data: data.slice() },
+    ]),
+  );
+}
+
+/** The state as the teacher has it: its tensors by the names of those that they follow. */
+export function teacherOf(state: Tensors): Tensors {
+  const own = Object.entries(state).filter(([name]) => name.startsWith(TEACHER_PREFIX));
+  return Object.fromEntries(own.map(([name, tensor]) => [name.slice(TEACHER_PREFIX.length), tensor]));
+}
 
 /**
- * One optimizer update. State: the parameters, and the optimizer's `init` of them. Inputs: what the
- * loss takes, and the float32 scalars `lr` and `step`, which counts from 1. Outputs: `loss` and the
+ * One optimizer update. State: the parameters, the buffers, and the optimizer's `init` of the parameters. Inputs: what
+ * the loss takes, and the float32 scalars `lr`, `weight_decay` and `step`, which counts from 1. Outputs: `loss` and the
  * loss's metrics, both of the parameters before the update, and `grad_norm`, before clipping.
  */
-export function trainStep(loss: Loss, optimizer: Optimizer): Step {
+export function trainStep({ loss, hasTeacher, gradients }: Training, optimizer: Optimizer): Step {
   return (state, inputs) => {
     const isMoment = (name: string) => name.startsWith(OPTIMIZER_PREFIX);
-    const params = pick(state, (name) => !isMoment(name));
-    const { value, metrics, grads } = gradients(loss, params, inputs);
-    const { lr, step } = inputs as { lr: Scalar; step: Scalar } & Tensors;
-    const next = optimizer.update(params, grads, pick(state, isMoment), lr, step);
+    const params = trained(state);
+    const { value, metrics, buffers, grads } = valueAndGradients(
+      (given) => loss({ ...state, ...given }, inputs),
+      params,
+    );
+    const { lr, step, weight_decay, teacher_momentum } = inputs as Record<'lr' | 'step', Scalar> &
+      Partial<Record<'weight_decay' | 'teacher_momentum', Scalar>>;
+    const usable = gradients?.(grads, inputs) ?? grads;
+    const next = optimizer.update(params, usable, pick(state, isMoment), lr, step, weight_decay);
+    const teacher = Object.keys(hasTeacher ? params : {}).filter((name) => hasTeacher!(name));
+    const followed = teacher.map((name): [string, Tensor] => {
+      const old = state[`${TEACHER_PREFIX}${name}`]!;
+      return [
+        `${TEACHER_PREFIX}${name}`,
+        tf.add(old, tf.mul(tf.sub(next.params[name]!, old), tf.sub(1, teacher_momentum!))),
+      ];
+    });
     return {
-      state: { ...next.params, ...next.state },
+      state: { ...next.params, ...next.state, ...buffers, ...Object.fromEntries(followed) },
       outputs: { ...metrics, loss: value, grad_norm: next.gradNorm },
     };
   };
 }
 
-function gradients(loss: Loss, params: Tensors, inputs: Tensors) {
-  const kept: Record<string, Tensor> = {};
+/** Of what a loss returns besides its value, tfjs disposes when the tape ends: it is kept over that moment. */
+function valueAndGradients(loss: (params: Tensors) => ReturnType<Loss>, params: Tensors) {
+  let kept: { metrics: Record<string, Tensor>; buffers: Record<string, Tensor> } = { metrics: {}, buffers: {} };
   const { value, grads } = valueAndGrads((given) => {
-    const result = loss(given, inputs);
-    // When the tape ends, tfjs disposes of all that was made on it but the value.
-    for (const [name, metric] of Object.entries(result.metrics)) kept[name] = tf.keep(metric.clone());
-    return result.loss;
+    const { loss: value, metrics, buffers = {} } = loss(given);
+    kept = {
+      metrics: mapTensors(metrics, (x) => tf.keep(x.clone())),
+      buffers: mapTensors(buffers, (x) => tf.keep(x.clone())),
+    };
+    return value;
   }, params);
-  const released = Object.entries(kept).map(([name, metric]) => {
-    const copy = metric.clone();
-    metric.dispose();
-    return [name, copy] as const;
-  });
-  return { value, grads, metrics: Object.fromEntries(released) };
+  const release = (tensor: Tensor) => {
+    const copy = tensor.clone();
+    tensor.dispose();
+    return copy;
+  };
+  return { value, grads, metrics: mapTensors(kept.metrics, release), buffers: mapTensors(kept.buffers, release) };
 }
 
-function pick(tensors: Tensors, wanted: (name: string) => boolean): Tensors {
+const mapTensors = (tensors: Tensors, f: (tensor: Tensor) => Tensor): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, f(tensor)]));
+
+function pick<T>(tensors: Readonly<Record<string, T>>, wanted: (name: string) => boolean): Record<string, T> {
   return Object.fromEntries(Object.entries(tensors).filter(([name]) => wanted(name)));
 }

@@ -12,7 +12,7 @@ import type { RunEvent } from '../../../protocol/events';
 import type { FromDashboard, LiveStatus, ToDashboard } from '../../../protocol/messages';
 import { applyEvent, emptyRun } from '../../../protocol/run';
 import { chromiumPath } from '../../../scripts/editor.mjs';
-import { embeddingFile, manifest, reconstructionFile, reconstructionSheet, thumbnailSheet } from './run';
+import { embeddingFile, manifest, picturesFile, picturesSheet, thumbnailSheet } from './run';
 import { pageThemes } from './themes';
 import type { PageThemeName } from './themes';
 
@@ -33,8 +33,8 @@ let thumbnails: Promise<Buffer> | undefined;
 
 export const pretended: Media = {
   json: (file) =>
-    Promise.resolve(file.includes('embedding') ? embeddingFile(stepOf(file)) : reconstructionFile(stepOf(file))),
-  png: (file) => (file.includes('thumbnails') ? (thumbnails ??= thumbnailSheet()) : reconstructionSheet(stepOf(file))),
+    Promise.resolve(file.includes('embedding') ? embeddingFile(stepOf(file)) : picturesFile(stepOf(file))),
+  png: (file) => (file.includes('thumbnails') ? (thumbnails ??= thumbnailSheet()) : picturesSheet(stepOf(file))),
 };
 
 export interface Dashboard {
@@ -154,7 +154,7 @@ export async function openDashboard(browser: Browser, options: OpenOptions = {})
   // As one text: passing a long run value by value would take a minute.
   const post = (message: ToDashboard) =>
     page.evaluate((text) => window.postMessage(JSON.parse(text), '*'), JSON.stringify(message));
-  await page.exposeFunction('hostOpens', async (kind: 'reconstruction' | 'embedding', file: string) => {
+  await page.exposeFunction('hostOpens', async (kind: 'pictures' | 'embedding', file: string) => {
     await media.json(file).then(
       (content) => post({ type: kind, file, content } as ToDashboard),
       (error: unknown) => post({ type: kind, file, content: null, error: String(error) }),

@@ -1,6 +1,6 @@
 /** A run as a trainer would write it: its events, and the files that they name. */
 import sharp from 'sharp';
-import type { EmbeddingFile, EventBody, ReconstructionFile, RunEvent, RunManifest } from '../../../protocol/events';
+import type { EmbeddingFile, EventBody, PicturesFile, RunEvent, RunManifest } from '../../../protocol/events';
 import { random } from '../../../trainer/random/random';
 
 export const manifest: RunManifest = {
@@ -63,7 +63,7 @@ export function training(
   const bodies: EventBody[] = [launched(totalSteps), { type: 'status', status: 'running' }];
   for (let step = logEvery; step <= steps; step += logEvery) {
     bodies.push(metricRow(step, totalSteps));
-    if (step % pictureEvery === 0) bodies.push({ type: 'reconstruction', step, file: name('reconstruction', step) });
+    if (step % pictureEvery === 0) bodies.push({ type: 'pictures', step, file: name('pictures', step) });
     if (step % mapEvery === 0) {
       bodies.push({
         type: 'metrics',
@@ -151,24 +151,24 @@ async function sheet(
 
 const images = 6;
 
-/** The file of a reconstruction event; what is learnt sharpens with the step. */
-export function reconstructionFile(step: number): ReconstructionFile {
+/** The file of a pictures event; what is learnt sharpens with the step. */
+export function picturesFile(step: number): PicturesFile {
   return {
     step,
-    png: name('reconstruction', step).replace('.json', '.png'),
+    png: name('pictures', step).replace('.json', '.png'),
     imageSize: size,
-    columns: ['original', 'masked', 'reconstruction', 'pasted'],
+    title: 'Reconstructions',
+    columns: ['original', 'masked', 'reconstruction', 'visible pasted back'],
     images: Array.from({ length: images }, (_, i) => ({
       id: `test/${classes[i % 5]}/${String(i).padStart(4, '0')}.png`,
       label: classes[i % 5]!,
       loss: 0.3 + 0.5 * Math.exp(-step / 800) + 0.03 * i,
     })),
-    trueStatistics: true,
-    maskRatio: 0.75,
+    note: 'The loss counts only the hidden patches; the others are pasted from the original.',
   };
 }
 
-export async function reconstructionSheet(step: number): Promise<Buffer> {
+export async function picturesSheet(step: number): Promise<Buffer> {
   const blur = 0.9 * Math.exp(-step / 900);
   return sheet(4, images, size, (index, x, y) => {
     const image = picture(Math.floor(index / 4));

@@ -13,12 +13,12 @@ beforeAll(async () => {
 const shapes = (train = 50): Promise<Data> =>
   open({ source: 'builtin:shapes', imageSize: 32, train, test: 20, workerFile });
 
-async function load(data: Data, from: number, to: number, threads: number, batchSize = 8): Promise<Batch[]> {
+async function load(data: Data, from: number, to: number, threads: number, batchSize = 8): Promise<Batch<'images'>[]> {
   const loader = createLoader({
     set: data.train,
     batchSize,
     seed: 3,
-    transform: { crop: [0.2, 1], flip: true },
+    views: { images: { imageSize: 32, transform: { crop: [0.2, 1], flip: true } } },
     mean: data.mean,
     std: data.std,
     startStep: from,
@@ -26,7 +26,7 @@ async function load(data: Data, from: number, to: number, threads: number, batch
     threads,
   });
   try {
-    const batches: Batch[] = [];
+    const batches: Batch<'images'>[] = [];
     for (let step = from; step < to; step++) batches.push(await loader.next());
     return batches;
   } finally {
@@ -37,8 +37,8 @@ async function load(data: Data, from: number, to: number, threads: number, batch
 test('batches are the same for any number of threads and from any step', async () => {
   const data = await shapes();
   const digests = async (from: number, threads: number) =>
-    (await load(data, from, 15, threads)).map(({ step, images, labels, indices }) => {
-      const hash = createHash('sha256').update(images).update(labels!).update(indices);
+    (await load(data, from, 15, threads)).map(({ step, views, labels, indices }) => {
+      const hash = createHash('sha256').update(views.images).update(labels!).update(indices);
       return `${step} ${hash.digest('hex')}`;
     });
   const all = await digests(0, 0);
@@ -60,7 +60,7 @@ test('an epoch shows each image at most once, in an order of its own, with other
   const viewOf = (index: number, from: number) => {
     const batch = batches.slice(from, from + 6).find((b) => b.indices.includes(index))!;
     const row = batch.indices.indexOf(index);
-    return batch.images.slice(row * 3072, (row + 1) * 3072);
+    return batch.views.images.slice(row * 3072, (row + 1) * 3072);
   };
   const both = seen(0).find((index) => seen(6).includes(index))!;
   expect(viewOf(both, 0)).not.toEqual(viewOf(both, 6));
@@ -119,7 +119,7 @@ test('a batch larger than the set names the field and the fix', async () => {
   const options = {
     set: data.train,
     seed: 0,
-    transform: { crop: null, flip: false },
+    views: { images: { imageSize: 32, transform: { crop: null, flip: false } } },
     mean: [0],
     std: [1],
     startStep: 0,
@@ -140,7 +140,7 @@ test('a thread that dies is an error at the next batch, not a hang', async () =>
     set: { ...data.train, workerFile: dying },
     batchSize: 8,
     seed: 0,
-    transform: { crop: null, flip: false },
+    views: { images: { imageSize: 32, transform: { crop: null, flip: false } } },
     mean: data.mean,
     std: data.std,
     startStep: 0,
@@ -163,7 +163,7 @@ test('the wait for data is counted from one question to the next', async () => {
     set: data.train,
     batchSize: 8,
     seed: 0,
-    transform: { crop: [0.2, 1], flip: true },
+    views: { images: { imageSize: 32, transform: { crop: [0.2, 1], flip: true } } },
     mean: data.mean,
     std: data.std,
     startStep: 0,

@@ -22,7 +22,15 @@ const options: FinetuneOptions = {
   steps: 40,
   layerDecay: 0.75,
   head: [],
-  optimizer: { baseLr: 0.1, minLr: 0, weightDecay: 0.05, betas: [0.9, 0.999], warmup: 0.1 },
+  optimizer: {
+    type: 'adamw',
+    baseLr: 0.1,
+    minLr: 0,
+    weightDecay: 0.05,
+    betas: [0.9, 0.999],
+    momentum: 0.9,
+    warmup: 0.1,
+  },
   seed: 0,
 };
 

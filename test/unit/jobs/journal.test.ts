@@ -69,8 +69,8 @@ describe('the journal', () => {
     ['not JSON', 'garbage'],
     ['an unknown type', '{"type":"future","seq":1,"time":0}'],
     ['a wrong type of a value', '{"type":"metrics","step":"1","values":{},"seq":1,"time":0}'],
-    ['a path that leaves the run', '{"type":"reconstruction","step":1,"file":"../../etc/passwd","seq":1,"time":0}'],
-    ['an absolute path', '{"type":"reconstruction","step":1,"file":"C:\\\\x","seq":1,"time":0}'],
+    ['a path that leaves the run', '{"type":"pictures","step":1,"file":"../../etc/passwd","seq":1,"time":0}'],
+    ['an absolute path', '{"type":"pictures","step":1,"file":"C:\\\\x","seq":1,"time":0}'],
     ['a map with a name like a method', '{"type":"metrics","step":1,"values":{"toString":"x"},"seq":1,"time":0}'],
   ])('skips a line that is no event and says where it is: %s', async (_, line) => {
     const good = JSON.stringify({ ...row(1), seq: 2, time: 0 });

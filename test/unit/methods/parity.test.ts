@@ -167,7 +167,7 @@ describe.each(['reference', 'onnx'] as const)('on the %s engine', (engineName: E
     const optimizer = adamw(config);
     const initial = { ...before, ...optimizer.init(before) };
     const scalar = { shape: [], dtype: 'float32' } as const;
-    const program = await engine.compile(trainStep(loss, optimizer), {
+    const program = await engine.compile(trainStep({ loss }, optimizer), {
       state: specsOf(initial),
       inputs: { ...inputSpecs, lr: scalar, step: scalar },
     });

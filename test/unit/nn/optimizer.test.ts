@@ -5,7 +5,7 @@ import type { HostTensors, Tensors } from '../../../trainer/engine/types';
 import { normal } from '../../../trainer/nn/initializers';
 import { adamw } from '../../../trainer/nn/optimizer';
 import type { AdamwConfig } from '../../../trainer/nn/optimizer';
-import { trainStep } from '../../../trainer/nn/train-step';
+import { trainStep, type Loss } from '../../../trainer/nn/train-step';
 import { size } from '../../../trainer/engine/shapes';
 import { evaluate, float32 } from './evaluate';
 
@@ -131,10 +131,11 @@ describe('AdamW', () => {
 describe('a training step', () => {
   const optimizer = adamw({ betas: [0.9, 0.95], weightDecay: 0 });
   const weights = { w: float32([2], [3, -4]) };
-  const step = trainStep((params, inputs) => {
+  const loss: Loss = (params, inputs) => {
     const product = tf.mul(params.w!, inputs.x!);
     return { loss: tf.sum<Scalar>(product), metrics: { product, largest: tf.max(product) } };
-  }, optimizer);
+  };
+  const step = trainStep({ loss }, optimizer);
 
   it('reports the loss, its metrics and the gradient norm, and returns parameters and moments', async () => {
     const outputs = await evaluate(

@@ -85,6 +85,16 @@ describe('keys', () => {
     expect(only(experiment('"maskRatio": 0.5')).message).toBe('Unknown key "maskRatio"; it belongs in "pretrain".');
   });
 
+  it('that belong to another kind of block are said to', () => {
+    const text = experiment('"pretrain": { "backbone": { "type": "resnet18", "heads": 3 } }');
+    expect(only(text).message).toBe(
+      'Unknown key "heads" in "pretrain.backbone"; it is not an option of "type": "resnet18".',
+    );
+    expect(only(experiment('"pretrain": { "backbone": { "stem": "cifar" } }')).message).toContain(
+      'not an option of "type": "vit"',
+    );
+  });
+
   it('that mean nothing get the list of keys', () => {
     expect(only(experiment('"pretrain": { "decoder": { "colour": 1 } }')).message).toBe(
       'Unknown key "colour" in "pretrain.decoder"; the keys here are "width", "depth", "heads".',
@@ -127,6 +137,12 @@ describe('values', () => {
     });
   });
 
+  it('that name no kind of block come with the kinds there are', () => {
+    expect(only(experiment('"pretrain": { "backbone": { "type": "resnet19" } }')).message).toBe(
+      '"pretrain.backbone.type" must be "vit", "resnet18", "resnet50"; did you mean "resnet18"?',
+    );
+  });
+
   it('that are wrong are all reported, in the order of the text', () => {
     const found = complaints(experiment('"seed": -1, "pretrain": { "steps": 0, "nope": 1 }'));
     expect(found.map(([at]) => at)).toEqual(['-1', '0', '"nope"']);
@@ -137,6 +153,9 @@ describe('values that do not go together', () => {
   it.each([
     ['"pretrain": { "backbone": { "patchSize": 5 } }', '5', /32 is not a multiple of 5; use one of 1, 2, 4, 8, 16, 32/],
     ['"pretrain": { "backbone": { "heads": 5 } }', '5', /192 is not a multiple of 5/],
+    ['"pretrain": { "backbone": { "mlpRatio": 0.001 } }', '0.001', /leaves no hidden units; use at least/],
+    ['"pretrain": { "maskRatio": 1e-20 }', '1e-20', /hides none; use at least 0\.015625/],
+    ['"pretrain": { "backbone": { "type": "resnet18" } }', '"resnet18"', /hides patches.*use "vit"/],
     ['"pretrain": { "decoder": { "width": 30, "heads": 3 } }', '30', /multiple of 4.*use 32/],
     ['"pretrain": { "maskRatio": 0.99 }', '0.99', /Of 64 patches .* leaves none visible; use at most 0\.984/],
     ['"pretrain": { "backbone": { "patchSize": 32 } }', '"pretrain"', /Of 1 patch .*use smaller patches/],

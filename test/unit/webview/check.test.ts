@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { problemOfEmbedding, problemOfReconstruction } from '../../../webview/check';
+import { problemOfEmbedding, problemOfPictures } from '../../../webview/check';
 
-const reconstruction = {
+const pictures = {
   step: 10,
   png: 'media/a.png',
   imageSize: 32,
-  columns: ['original', 'masked', 'reconstruction', 'pasted'],
+  title: 'Reconstructions',
+  columns: ['original', 'reconstruction'],
   images: [{ id: 'a.png', loss: 0.5 }],
-  trueStatistics: true,
-  maskRatio: 0.75,
+  note: 'Only hidden patches count.',
 };
 
 const embedding = {
@@ -23,7 +23,7 @@ const embedding = {
 
 describe('a file that the page draws from', () => {
   it('is taken when it is whole', () => {
-    expect(problemOfReconstruction(reconstruction)).toBeUndefined();
+    expect(problemOfPictures(pictures)).toBeUndefined();
     expect(problemOfEmbedding(embedding)).toBeUndefined();
     expect(problemOfEmbedding({ ...embedding, labels: [1, 0] })).toBeUndefined();
   });
@@ -31,12 +31,15 @@ describe('a file that the page draws from', () => {
   it.each([
     [null, 'not an object'],
     ['text', 'not an object'],
-    [{ ...reconstruction, png: 7 }, '`png`'],
-    [{ ...reconstruction, imageSize: 0 }, '`imageSize`'],
-    [{ ...reconstruction, columns: ['original'] }, '`columns`'],
-    [{ ...reconstruction, images: [null] }, '`images`'],
-  ])('is refused as a reconstruction with what is wrong: %j', (content, problem) =>
-    expect(problemOfReconstruction(content)).toContain(problem),
+    [{ ...pictures, png: 7 }, '`png`'],
+    [{ ...pictures, imageSize: 0 }, '`imageSize`'],
+    [{ ...pictures, columns: [] }, '`columns`'],
+    [{ ...pictures, images: [null] }, '`images`'],
+    [{ ...pictures, note: null }, '`note`'],
+    [{ ...pictures, similarities: { labels: ['a', 'b'], values: [1, 0, 1] } }, '`similarities`'],
+    [{ ...pictures, distributions: [{ title: 'positive' }] }, '`distributions`'],
+  ])('is refused as pictures with what is wrong: %j', (content, problem) =>
+    expect(problemOfPictures(content)).toContain(problem),
   );
 
   it.each([

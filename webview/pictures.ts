@@ -1,35 +1,30 @@
-/** What the model makes of the hidden patches: a fixed set of images, at every logged step. */
-import { html } from 'lit';
+/** What the pretext task asks and what the model answers: a fixed set of images, at every logged step. */
+import { html, nothing } from 'lit';
+import { styleMap } from 'lit/directives/style-map.js';
 import { formatNumber, formatPercent, formatStep } from '../protocol/format';
-import type { ReconstructionFile } from '../protocol/events';
+import type { Answer, PicturesFile } from '../protocol/events';
 import { saveCsv, savePng } from './host';
 import { csv } from './numbers/csv';
 import type { Page } from './page';
 import { panel, tableToggle } from './panel';
+import { paintSimilarities, relations } from './relations';
 import { stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
 import { fileName, firstComes } from './words';
 
-const titles: Record<ReconstructionFile['columns'][number], string> = {
-  original: 'original',
-  masked: 'masked',
-  reconstruction: 'reconstruction',
-  pasted: 'visible pasted back',
-};
-
 interface Shown {
-  readonly content: ReconstructionFile;
+  readonly content: PicturesFile;
   readonly sheet: HTMLImageElement;
 }
 
-export function createReconstructions(page: Page) {
+export function createPictures(page: Page) {
   const table = createTable(page.changed);
   let shown: Shown | undefined;
   let painted: Shown | undefined;
 
   /** The picture of a step as soon as it is here; until then the one before it stays. */
   function look(file: string): string | undefined {
-    const opened = page.files.open('reconstruction', file);
+    const opened = page.files.open('pictures', file);
     if (opened.state === 'failed') return opened.error;
     if (opened.state === 'loading') return undefined;
     const sheet = page.files.image(opened.content.png);
@@ -40,9 +35,9 @@ export function createReconstructions(page: Page) {
   }
 
   function pictures({ content: { columns, images, imageSize } }: Shown) {
-    return html`<div class="tiles">
-      <div class="row head" aria-hidden="true">${columns.map((column) => html`<span>${titles[column]}</span>`)}</div>
-      ${images.map(({ id, label, loss }, row) => {
+    return html`<div class="tiles" style=${styleMap({ '--columns': String(columns.length) })}>
+      <div class="row head" aria-hidden="true">${columns.map((column) => html`<span>${column}</span>`)}</div>
+      ${images.map(({ id, label, loss, answer }, row) => {
         const name = label ? `${label}, ${fileName(id)}` : fileName(id);
         return html`<figure>
           <div class="row">
@@ -54,61 +49,56 @@ export function createReconstructions(page: Page) {
                   data-row=${row}
                   data-column=${index}
                   role="img"
-                  aria-label="${titles[column]}: ${name}"
+                  aria-label="${column}: ${name}"
                 ></canvas>`,
             )}
           </div>
           <figcaption title=${id}>
-            <span>${name}</span><span class="number">loss ${formatNumber(loss)}</span>
+            <span>${name}</span>${answer ? verdict(answer) : nothing}<span class="number"
+              >loss ${formatNumber(loss)}</span
+            >
           </figcaption>
         </figure>`;
       })}
     </div>`;
   }
 
-  function honesty({ content: { maskRatio, trueStatistics } }: Shown) {
-    const statistics = trueStatistics
-      ? 'The model predicts normalised patches: brightness and contrast of each hidden patch come from its true mean and variance.'
-      : 'Pixels as predicted, no true patch statistics used.';
-    return html`<p class="note">
-      ${formatPercent(maskRatio, 0)} of the patches are hidden, and the loss counts only them: what the third column
-      shows where a patch is visible means nothing. In the last column the visible patches are pasted from the original.
-      ${statistics}
-    </p>`;
-  }
-
   function exportCsv({ content }: Shown) {
-    const rows = content.images.map(({ id, label, loss }) => [content.step, id, label, loss]);
+    const rows = content.images.map(({ id, label, loss, answer }) => [
+      ...[content.step, id, label, loss],
+      ...[answer?.truth, answer?.guess, answer?.confidence],
+    ]);
     saveCsv(
-      csv(['step', 'image', 'label', 'loss'], rows),
-      `${page.run.manifest.runId}-reconstruction-${content.step}.csv`,
+      csv(['step', 'image', 'label', 'loss', 'truth', 'guess', 'confidence'], rows),
+      `${page.run.manifest.runId}-pictures-${content.step}.csv`,
     );
   }
 
-  function twin({ content: { images, step } }: Shown) {
+  function twin({ content: { title, images, step } }: Shown) {
+    const asks = images.some(({ answer }) => answer);
     return table({
-      caption: `Reconstruction loss by image at step ${formatStep(step)}`,
-      header: ['Image', 'Label', 'Loss on hidden patches'],
-      texts: 2,
+      caption: `${title}: loss by image at step ${formatStep(step)}`,
+      header: ['Image', 'Label', ...(asks ? ['Truth', 'Guess', 'Confidence'] : []), 'Loss'],
+      texts: asks ? 4 : 2,
       length: images.length,
       row: (index) => {
-        const image = images[index];
-        return [fileName(image?.id ?? ''), image?.label ?? '', formatNumber(image?.loss ?? NaN)];
+        const { id = '', label = '', loss = NaN, answer } = images[index] ?? {};
+        const said = answer ? [answer.truth, answer.guess, formatPercent(answer.confidence, 0)] : ['', '', ''];
+        return [fileName(id), label, ...(asks ? said : []), formatNumber(loss)];
       },
     });
   }
 
   return {
     render() {
-      const { reconstructions } = page.run;
-      const asTable = page.choices.tables.includes('reconstruction');
-      if (reconstructions.length === 0) {
-        const body = html`<p class="empty">
-          ${firstComes(page.run, 'The first reconstructions', 'reconstructEvery')}
-        </p>`;
-        return panel({ id: 'reconstruction', title: 'Reconstructions', body });
+      const logged = page.run.pictures;
+      const title = shown?.content.title ?? 'Pictures of the task';
+      const asTable = page.choices.tables.includes('pictures');
+      if (logged.length === 0) {
+        const body = html`<p class="empty">${firstComes(page.run, 'The first pictures', 'picturesEvery')}</p>`;
+        return panel({ id: 'pictures', title, body });
       }
-      const wanted = wantedOf(page, reconstructions) ?? { step: 0, file: '' };
+      const wanted = wantedOf(page, logged) ?? { step: 0, file: '' };
       const failure = look(wanted.file);
       const tools = html`<button
           class="tool"
@@ -123,19 +113,20 @@ export function createReconstructions(page: Page) {
           title="Save the pictures as PNG"
           ?disabled=${!shown}
           @click=${() =>
-            shown && void savePng(poster(shown), `${page.run.manifest.runId}-reconstruction-${shown.content.step}.png`)}
+            shown && void savePng(poster(shown), `${page.run.manifest.runId}-pictures-${shown.content.step}.png`)}
         >
           PNG
         </button>
-        ${tableToggle(page, 'reconstruction')}`;
+        ${tableToggle(page, 'pictures')}`;
       const picture = shown
-        ? html`${asTable ? twin(shown) : pictures(shown)} ${honesty(shown)}`
+        ? html`${asTable ? twin(shown) : pictures(shown)}${relations(shown.content, asTable)}
+            <p class="note">${shown.content.note}</p>`
         : html`<p class="empty" role="status">Loading step ${formatStep(wanted.step)}…</p>`;
       return panel({
-        id: 'reconstruction',
-        title: 'Reconstructions',
+        id: 'pictures',
+        title,
         tools,
-        body: html`${stepSlider(page, 'reconstructions', reconstructions, shown?.content.step)}
+        body: html`${stepSlider(page, 'pictures', logged, shown?.content.step)}
         ${failure ? html`<p class="problem" role="alert">${failure}</p>` : picture}`,
       });
     },
@@ -144,7 +135,9 @@ export function createReconstructions(page: Page) {
       const tiles = root.querySelectorAll<HTMLCanvasElement>('.tiles canvas');
       if (!shown || (shown === painted && tiles[0]?.dataset['painted'])) return;
       painted = shown;
-      const { imageSize } = shown.content;
+      const { imageSize, similarities } = shown.content;
+      const matrix = root.querySelector<HTMLCanvasElement>('canvas.similarities');
+      if (matrix && similarities) paintSimilarities(matrix, similarities);
       for (const tile of tiles) {
         const x = Number(tile.dataset['column']) * imageSize;
         const y = Number(tile.dataset['row']) * imageSize;
@@ -155,6 +148,13 @@ export function createReconstructions(page: Page) {
       }
     },
   };
+}
+
+/** The answer to a task, right or wrong. */
+function verdict({ truth, guess, confidence }: Answer) {
+  const right = truth === guess;
+  const words = right ? `${guess}, right` : `${guess}, not ${truth}`;
+  return html`<span class=${right ? 'right' : 'wrong'}>${words} (${formatPercent(confidence, 0)} sure)</span>`;
 }
 
 /** The sheet with its column titles, enlarged without smoothing so that pixels stay pixels. */
@@ -170,9 +170,7 @@ function poster({ content, sheet }: Shown): HTMLCanvasElement {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.fillStyle = style.color;
   context.font = `12px ${style.fontFamily}`;
-  content.columns.forEach((column, index) =>
-    context.fillText(titles[column], index * content.imageSize * scale + 4, 16),
-  );
+  content.columns.forEach((column, index) => context.fillText(column, index * content.imageSize * scale + 4, 16));
   context.imageSmoothingEnabled = false;
   context.drawImage(sheet, 0, heading, canvas.width, canvas.height - heading);
   return canvas;

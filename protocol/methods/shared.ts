@@ -1,0 +1,15 @@
+/** What every pretext task has in its `pretrain` block. */
+import { BackboneConfig, lengthFields, positiveInt } from '../training';
+
+export const pretrainFields = {
+  backbone: BackboneConfig.prefault({}),
+  batchSize: positiveInt.default(64).describe('Images per optimizer update.'),
+  ...lengthFields,
+  logEvery: positiveInt.default(10).describe('Steps between metric rows.'),
+  checkpointEvery: positiveInt.default(500).describe('Steps between checkpoints. The last step always has one.'),
+  keepCheckpoints: positiveInt
+    .default(5)
+    .describe('How many of the newest checkpoints to keep; evaluated ones are always kept.'),
+  picturesEvery: positiveInt.default(100).describe('Steps between pictures of the task on a fixed image set.'),
+  embedEvery: positiveInt.default(1000).describe('Steps between t-SNE maps and kNN scores of held-out embeddings.'),
+};
