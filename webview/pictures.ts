@@ -1,6 +1,5 @@
 /** What the pretext task asks and what the model answers: a fixed set of images, at every logged step. */
 import { html, nothing } from 'lit';
-import { styleMap } from 'lit/directives/style-map.js';
 import { formatNumber, formatPercent, formatStep } from '../protocol/format';
 import type { Answer, PicturesFile } from '../protocol/events';
 import { saveCsv, savePng } from './host';
@@ -35,7 +34,7 @@ export function createPictures(page: Page) {
   }
 
   function pictures({ content: { columns, images, imageSize } }: Shown) {
-    return html`<div class="tiles" style=${styleMap({ '--columns': String(columns.length) })}>
+    return html`<div class="tiles">
       <div class="row head" aria-hidden="true">${columns.map((column) => html`<span>${column}</span>`)}</div>
       ${images.map(({ id, label, loss, answer }, row) => {
         const name = label ? `${label}, ${fileName(id)}` : fileName(id);
@@ -135,7 +134,9 @@ export function createPictures(page: Page) {
       const tiles = root.querySelectorAll<HTMLCanvasElement>('.tiles canvas');
       if (!shown || (shown === painted && tiles[0]?.dataset['painted'])) return;
       painted = shown;
-      const { imageSize, similarities } = shown.content;
+      const { columns, imageSize, similarities } = shown.content;
+      // The policy of the page allows no style in the markup.
+      root.querySelector<HTMLElement>('.tiles')?.style.setProperty('--columns', String(columns.length));
       const matrix = root.querySelector<HTMLCanvasElement>('canvas.similarities');
       if (matrix && similarities) paintSimilarities(matrix, similarities);
       for (const tile of tiles) {
