@@ -1,0 +1,80 @@
+/**
+ * Batch normalisation (Ioffe and Szegedy 2015) with running statistics that are extra state, no parameters: what a
+ * training forward makes of them goes into a record that it is handed, and the step returns that.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import type { HostTensors, Tensors } from '../engine/types';
+import { constant } from './initializers';
+import { parameter } from './layers';
+
+const EPSILON = 1e-5;
+/** How far one batch moves the running statistics. */
+const MOMENTUM = 0.1;
+
+/** State that a step returns updated, but that no gradient and no optimizer touches. */
+export const BUFFER_PREFIX = 'buffer.';
+
+export interface BatchNormOptions {
+  /** With `<name>.scale` and `<name>.shift` to train; true by default. */
+  readonly affine?: boolean;
+}
+
+const runningMean = (name: string) => `${BUFFER_PREFIX}${name}.mean`;
+const runningVariance = (name: string) => `${BUFFER_PREFIX}${name}.variance`;
+
+/** `<name>.scale` and `<name>.shift`, and the buffers `buffer.<name>.mean` and `buffer.<name>.variance`, all [width]. */
+export function initBatchNorm(name: string, width: number, { affine = true }: BatchNormOptions = {}): HostTensors {
+  return {
+    ...(affine && { [`${name}.scale`]: constant([width], 1), [`${name}.shift`]: constant([width], 0) }),
+    [runningMean(name)]: constant([width], 0),
+    [runningVariance(name)]: constant([width], 1),
+  };
+}
+
+/**
+ * x [B, ..., C] -> [B, ..., C], every channel brought to mean 0 and variance 1, then scaled and shifted.
+ *
+ * With `updates` this is training: the statistics are those of the batch (the biased variance), and the running ones,
+ * moved a tenth of the way to them (to the unbiased variance), are written into `updates`, as PyTorch does. A layer that
+ * one step runs twice moves them twice. Without `updates` it is evaluation, by the running statistics. Throws when there
+ * is a single value of each channel to train on.
+ */
+export function batchNorm<T extends Tensor>(
+  params: Tensors,
+  name: string,
+  x: T,
+  updates?: Record<string, Tensor>,
+  { affine = true }: BatchNormOptions = {},
+): T {
+  const { mean, variance } = updates ? batchStatistics(params, name, x, updates) : runningStatistics(params, name);
+  const rate = tf.rsqrt(tf.add(variance, EPSILON)); // [C]
+  const normalized = tf.mul(tf.sub(x, mean), rate);
+  if (!affine) return normalized as T;
+  return tf.add(tf.mul(normalized, parameter(params, `${name}.scale`)), parameter(params, `${name}.shift`));
+}
+
+interface Statistics {
+  readonly mean: Tensor1D;
+  readonly variance: Tensor1D;
+}
+
+const runningStatistics = (params: Tensors, name: string): Statistics => ({
+  mean: parameter(params, runningMean(name)),
+  variance: parameter(params, runningVariance(name)),
+});
+
+function batchStatistics(params: Tensors, name: string, x: Tensor, updates: Record<string, Tensor>): Statistics {
+  const count = x.size / x.shape.at(-1)!;
+  if (count < 2)
+    throw new Error(`${name}: a batch norm cannot train on a single value of each channel; use a larger batch`);
+  const axes = x.shape.slice(0, -1).map((_, i) => i);
+  const mean: Tensor1D = tf.mean(x, axes); // [C]
+  const variance: Tensor1D = tf.mean(tf.squaredDifference(x, mean), axes); // [C]
+  const before = runningStatistics({ ...params, ...updates }, name);
+  const moved = (old: Tensor1D, by: Tensor1D, factor: number) =>
+    tf.add(tf.mul(old, 1 - MOMENTUM), tf.mul(by, MOMENTUM * factor));
+  updates[runningMean(name)] = moved(before.mean, mean, 1);
+  updates[runningVariance(name)] = moved(before.variance, variance, count / (count - 1));
+  return { mean, variance };
+}
