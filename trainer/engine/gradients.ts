@@ -265,3 +265,41 @@ define('BatchMatMul', two, (dy, saved, { transposeA, transposeB }) => {
     b: () => unbroadcast(tB ? tf.matMul(dy, a, true, tA) : tf.matMul(a, dy, !tA, false), b),
   };
 });
+
+// Images.
+const run = (kernel: string, inputs: Record<string, Tensor>, attributes: Attributes): Tensor =>
+  tf.engine().runKernel(kernel, inputs, attributes as tf.NamedAttrMap);
+define('Conv2D', { inputs: ['x', 'filter'] }, (dy, [x, filter], attributes) => ({
+  x: () => run('Conv2DBackpropInput', { dy, filter: filter! }, { ...attributes, inputShape: x!.shape }),
+  filter: () => run('Conv2DBackpropFilter', { x: x!, dy }, { ...attributes, filterShape: filter!.shape }),
+}));
+define('MaxPool', { inputs: ['x'], output: true }, (dy, [input, output], attributes) => ({
+  x: () => run('MaxPoolGrad', { dy, input: input!, output: output! }, attributes),
+}));
+define('AvgPool', { inputs: ['x'] }, (dy, [input], attributes) => ({
+  // The kernel shares a window's gradient out among all its pixels; those outside the image were not counted.
+  x: () =>
+    run(
+      'AvgPoolGrad',
+      { dy: tf.mul(dy, wholeOverCounted(input as tf.Tensor4D, attributes)), input: input! },
+      attributes,
+    ),
+}));
+
+/** For each window, its pixels over those of them that are in the image: [1, outH, outW, 1], or 1. */
+function wholeOverCounted({ shape }: tf.Tensor4D, attributes: Attributes): Tensor {
+  const { filterSize, strides, pad, dimRoundingMode } = attributes as {
+    [i in 'filterSize' | 'strides']: [number, number];
+  } & { pad: 'same' | 'valid'; dimRoundingMode?: 'floor' };
+  const windows = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const { outHeight, outWidth, padInfo, filterHeight, filterWidth } = windows;
+  const counted = (count: number, stride: number, side: number, before: number, size: number) =>
+    Array.from({ length: count }, (_, i) => {
+      const start = i * stride - before;
+      return Math.min(start + side, size) - Math.max(start, 0);
+    });
+  const rows = counted(outHeight, windows.strideHeight, filterHeight, padInfo.top, windows.inHeight);
+  const columns = counted(outWidth, windows.strideWidth, filterWidth, padInfo.left, windows.inWidth);
+  const ratios = rows.flatMap((row) => columns.map((column) => (filterHeight * filterWidth) / (row * column)));
+  return ratios.every((ratio) => ratio === 1) ? tf.scalar(1) : tf.tensor4d(ratios, [1, outHeight, outWidth, 1]);
+}

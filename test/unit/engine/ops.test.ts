@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine/index';
@@ -103,6 +103,37 @@ const reduced = shapes().chain((shape) =>
     negative: fc.boolean(),
   }),
 );
+
+type Padding = 'same' | 'valid' | [[0, 0], [number, number], [number, number], [0, 0]];
+interface Window {
+  readonly batch: number;
+  readonly sides: [number, number];
+  readonly filter: [number, number];
+  readonly strides: [number, number];
+  readonly padding: Padding;
+}
+const upTo = (max: number, min = 1) => fc.tuple(fc.integer({ min, max }), fc.integer({ min, max }));
+const pads = ({ padding }: Window) => (typeof padding === 'string' ? [[0, 0], [0, 0]] : padding.slice(1, 3)) as [number, number][]; // prettier-ignore
+
+/** Images, and windows that fit into them, of which some do not reach the last pixels. */
+const windows: fc.Arbitrary<Window> = fc
+  .record({
+    batch: fc.integer({ min: 1, max: 2 }),
+    sides: upTo(9),
+    filter: fc.tuple(fc.integer({ min: 1, max: 4 }), fc.constantFrom(1, 2, 3, 7)),
+    strides: upTo(3),
+    padding: fc.oneof(
+      fc.constantFrom<Padding>('same', 'valid'),
+      fc.tuple(upTo(2, 0), upTo(2, 0)).map(([rows, columns]): Padding => [[0, 0], rows, columns, [0, 0]]),
+    ),
+  })
+  .filter((window) => {
+    const fits = window.sides.every((side, i) => side + pads(window)[i]![0] + pads(window)[i]![1] >= window.filter[i]!);
+    return fits || window.padding === 'same';
+  });
+
+/** A window that sees nothing of the image has no maximum and no mean. */
+const seesImage = (window: Window) => window.filter.every((side, i) => Math.max(...pads(window)[i]!) < side);
 
 describe('ops compute what the reference computes, by value and gradient', () => {
   it('of one tensor, elementwise', () =>
@@ -310,6 +341,50 @@ describe('ops compute what the reference computes, by value and gradient', () =>
           ]),
       ),
       runs,
+    ));
+
+  it('convolutions of any window, stride and padding', () =>
+    fc.assert(
+      fc.asyncProperty(
+        windows,
+        fc.constantFrom(1, 3, 17),
+        fc.constantFrom(1, 5),
+        fc.nat(50),
+        (window, inputs, outputs, seed) => {
+          const { batch, sides: [height, width], filter: [h, w], strides, padding } = window; // prettier-ignore
+          return agree(engine, [
+            {
+              name: 'conv2d',
+              f: (x, filter) => tf.conv2d(x as Tensor4D, filter as Tensor4D, strides, padding),
+              inputs: [float([batch, height, width, inputs], seed), float([h, w, inputs, outputs], seed + 1)],
+              smooth: true,
+            },
+          ]);
+        },
+      ),
+      { numRuns: 40 },
+    ));
+
+  it('pools of any window, stride and padding, of images with equal pixels too', () =>
+    fc.assert(
+      fc.asyncProperty(
+        windows.filter(seesImage),
+        fc.integer({ min: 1, max: 3 }),
+        fc.nat(50),
+        (window, channels, seed) => {
+          const { batch, sides, filter, strides, padding } = window;
+          const image = float([batch, ...sides, channels], seed);
+          const ties = { ...image, data: image.data.map(Math.round) };
+          const max = (x: Tensor) => tf.maxPool(x as Tensor4D, filter, strides, padding);
+          const average = (x: Tensor) => tf.avgPool(x as Tensor4D, filter, strides, padding);
+          return agree(engine, [
+            { name: 'maxPool', f: max, inputs: [image] },
+            { name: 'maxPool with ties', f: max, inputs: [ties] },
+            { name: 'avgPool', f: average, inputs: [image], smooth: true },
+          ]);
+        },
+      ),
+      { numRuns: 40 },
     ));
 
   it('cross entropy', () =>

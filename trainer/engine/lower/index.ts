@@ -3,3 +3,5 @@ import './matmul';
 import './reduce';
 import './shape';
 import './fused';
+import './conv';
+import './pool';
