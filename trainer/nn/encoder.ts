@@ -1,4 +1,4 @@
-import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { HostTensors, Tensors } from '../engine/types';
 
 /**
@@ -8,10 +8,16 @@ import type { HostTensors, Tensors } from '../engine/types';
 export interface Encoder {
   /** Width of an embedding. */
   readonly width: number;
-  /** Fresh parameters, a pure function of the seed. Names start with `encoder.`. */
+  /**
+   * Fresh parameters, a pure function of the seed, whose names start with `encoder.`, and fresh running statistics, which
+   * are not trained and whose names start with `buffer.encoder.`.
+   */
   init(seed: number): HostTensors;
-  /** images [B, H, W, C], normalised -> embedding [B, width] (mean of patch tokens after the final norm). */
-  embed(params: Tensors, images: Tensor4D): Tensor2D;
+  /**
+   * images [B, H, W, C], normalised -> embedding [B, width] (the mean over all places of the image). With `updates` as in
+   * training, where batch norms go by the batch and write their next running statistics there; without, by the running ones.
+   */
+  embed(params: Tensors, images: Tensor4D, updates?: Record<string, Tensor>): Tensor2D;
   /**
    * For layer-wise learning-rate decay: 0 at the input, `layers - 1` at the last block, `layers` for what
    * comes after it, as for the head that is put on top.

@@ -12,6 +12,14 @@ export function xavierUniform(shape: readonly [fanIn: number, fanOut: number], s
   return filled(shape, () => (2 * draws.uniform() - 1) * limit);
 }
 
+/**
+ * Normal with variance 2 / fan out for a convolution's kernel [h, w, in, out], whose fan out is h w out: a ReLU then
+ * keeps the size of gradients (He et al. 2015). As torchvision initialises residual networks.
+ */
+export function heNormal(shape: readonly [number, number, number, number], seed: number, name: string): HostTensor {
+  return normal(shape, Math.sqrt(2 / (shape[0] * shape[1] * shape[3])), seed, name);
+}
+
 /** Normal with mean 0 and the given standard deviation. */
 export function normal(shape: readonly number[], std: number, seed: number, name: string): HostTensor {
   const draws = random(seed, 'init', name);
