@@ -14,6 +14,7 @@ import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, utimes } fro
 import { join } from 'node:path';
 import { DataError, reasonOf } from './errors';
 import type { Item } from './item';
+import { unpack } from './packed';
 import type { Pool } from './pool';
 import { releaseFile, type Decoded } from './tasks';
 
@@ -21,6 +22,7 @@ import { releaseFile, type Decoded } from './tasks';
 const formatVersion = 1;
 const pixelsFile = 'pixels.bin';
 const indexFile = 'index.json';
+const unpackedFolder = 'unpacked';
 const chunk = 64;
 /** Of decoded images that may wait for their turn. */
 const windowBytes = 1 << 25;
@@ -102,6 +104,13 @@ function cacheKey(items: readonly Item[], side: number): string {
 async function build(folder: string, options: StoreOptions): Promise<Decoded[]> {
   const { items, side, pool: start, check, onProgress, signal } = options;
   const pool = start();
+  const unpacked = join(folder, unpackedFolder);
+  await mkdir(unpacked);
+  const origins = await unpack(
+    items.map(({ origin }) => origin),
+    unpacked,
+    signal,
+  );
   const file = await open(join(folder, pixelsFile), 'wx');
   const hash = createHash('sha256');
   const images: Decoded[] = [];
@@ -113,7 +122,7 @@ async function build(folder: string, options: StoreOptions): Promise<Decoded[]> 
     const ahead = Math.max(2 * Math.max(1, pool.threads), Math.floor(windowBytes / (chunk * side * side * 3)));
     const pending: ReturnType<typeof decodeChunk>[] = [];
     const decodeChunk = (from: number) => {
-      const result = pool.run({ kind: 'decode', origins: items.slice(from, from + chunk).map((i) => i.origin), side });
+      const result = pool.run({ kind: 'decode', origins: origins.slice(from, from + chunk), side });
       result.catch(() => undefined); // awaited below, unless an earlier one fails first
       return result;
     };
@@ -136,6 +145,7 @@ async function build(folder: string, options: StoreOptions): Promise<Decoded[]> 
   } finally {
     await file.close();
   }
+  await rm(unpacked, { recursive: true });
   const body = JSON.stringify({ bytes, checksum: hash.digest('hex'), images });
   const index = await open(join(folder, indexFile), 'wx');
   try {

@@ -5,7 +5,8 @@
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError, reasonOf } from './errors';
-import type { Item, Listing } from './item';
+import type { Item, Listing, Records } from './item';
+import { lines, splitItems } from './records';
 
 interface Layout {
   readonly name: string;
@@ -19,6 +20,8 @@ interface Layout {
 }
 
 const pixelBytes = 3072;
+/** Read at once to see their labels. */
+const blockRecords = 512;
 const layouts: readonly Layout[] = [
   {
     name: 'CIFAR-10',
@@ -61,7 +64,7 @@ async function listFiles(
 ): Promise<Listing> {
   const records = async (file: string) => listRecords(folder, file, layout, field);
   const classes = names.includes(layout.namesFile)
-    ? (await readFile(join(folder, layout.namesFile), 'utf8')).split(/\r?\n/).filter((line) => line !== '')
+    ? lines(await readFile(join(folder, layout.namesFile), 'utf8'))
     : Array.from({ length: layout.classes }, (_, i) => String(i));
   if (classes.length !== layout.classes) {
     throw new DataError(
@@ -88,22 +91,32 @@ async function listRecords(folder: string, file: string, layout: Layout, field: 
           `${field}: ${path} has ${size.toLocaleString('en-US')} bytes, not a whole number of ${recordBytes}-byte ${layout.name} records: it was cut short, or is another format. Download or unpack it again`,
         );
       }
-      const items: Item[] = [];
-      const label = new Uint8Array(1);
-      for (let start = 0; start < size; start += recordBytes) {
-        await handle.read(label, 0, 1, start + layout.labelBytes - 1);
-        const value = label[0]!;
-        const number = start / recordBytes;
-        if (value >= layout.classes) {
-          throw new DataError(
-            `${field}: record ${number} of ${path} has label ${value}, ${layout.name} has ${layout.classes} classes. Download or unpack it again`,
-          );
+      const count = size / recordBytes;
+      const labels = new Uint8Array(count);
+      const block = Buffer.alloc(recordBytes * blockRecords);
+      for (let first = 0; first < count; first += blockRecords) {
+        const { bytesRead } = await handle.read(block, 0, block.length, first * recordBytes);
+        for (let i = 0; i < bytesRead / recordBytes; i++) {
+          labels[first + i] = block[i * recordBytes + layout.labelBytes - 1]!;
         }
-        const offset = start + layout.labelBytes;
-        const origin = { kind: 'cifar', path, offset, modified: mtimeMs, changed: ctimeMs } as const;
-        items.push({ id: `${file}#${number}`, label: value, origin });
       }
-      return items;
+      const wrong = labels.findIndex((label) => label >= layout.classes);
+      if (wrong >= 0) {
+        throw new DataError(
+          `${field}: record ${wrong} of ${path} has label ${labels[wrong]}, ${layout.name} has ${layout.classes} classes. Download or unpack it again`,
+        );
+      }
+      const records: Records = {
+        path,
+        modified: mtimeMs,
+        changed: ctimeMs,
+        start: layout.labelBytes,
+        step: recordBytes,
+        height: 32,
+        width: 32,
+        strides: [32, 1, 1024],
+      };
+      return splitItems({ name: file, records, count, labels });
     } finally {
       await handle.close();
     }

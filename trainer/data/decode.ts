@@ -1,8 +1,9 @@
 /** One image, whatever its file looks like, as 8-bit sRGB pixels. */
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { SharpOptions } from 'sharp';
 import { DataError, reasonOf } from './errors';
 import type { Origin } from './item';
+import { readRecord } from './records';
 import { drawShape } from './shapes';
 
 export interface Picture {
@@ -28,8 +29,8 @@ export async function decode(origin: Origin, side: number): Promise<Picture> {
   switch (origin.kind) {
     case 'shape':
       return { width: side, height: side, pixels: drawShape(origin.index, side) };
-    case 'cifar':
-      return cifarRecord(origin.path, origin.offset);
+    case 'record':
+      return shrunk(readRecord(origin.records, origin.index), side);
     case 'file':
       return decodeFile(origin.path, side);
   }
@@ -102,22 +103,15 @@ function rgb(data: Uint8Array, channels: number): Uint8Array {
   return out;
 }
 
-function cifarRecord(path: string, offset: number): Picture {
-  const planes = new Uint8Array(3072);
-  const file = openSync(path, 'r');
-  try {
-    if (readSync(file, planes, 0, planes.length, offset) !== planes.length)
-      throw new DataError('the file was cut short');
-  } finally {
-    closeSync(file);
-  }
-  const pixels = new Uint8Array(3072);
-  for (let i = 0, o = 0; i < 1024; i++, o += 3) {
-    pixels[o] = planes[i]!;
-    pixels[o + 1] = planes[i + 1024]!;
-    pixels[o + 2] = planes[i + 2048]!;
-  }
-  return { width: 32, height: 32, pixels };
+async function shrunk(picture: Picture, side: number): Promise<Picture> {
+  const { width, height, pixels } = picture;
+  if (Math.min(width, height) <= side) return picture;
+  const sharp = await (loaded ??= vips());
+  const { data, info } = await sharp(pixels, { raw: { width, height, channels: 3 } })
+    .resize(side, side, { fit: 'outside' })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, pixels: data };
 }
 
 function firstLine(error: unknown): string {

@@ -6,20 +6,25 @@ import { badOf, openStore } from './cache';
 import { listCifar } from './cifar';
 import { DataError, plural } from './errors';
 import { listFolder } from './folder';
+import { listIdx } from './idx';
 import type { Item, Listing } from './item';
+import { listNpz } from './npz';
 import { createPool, type Pool } from './pool';
 import { imageSet, type ImageSet, type Statistics } from './set';
 import { shapeClasses, shapeLabel, shapeSizes, shapesVersion } from './shapes';
+import { listStl10 } from './stl10';
 import { releaseFile } from './tasks';
 
 export interface DataOptions {
-  /** A folder, relative to `baseFolder`, or `builtin:shapes`. */
+  /** A folder or a data set's file, relative to `baseFolder`, or `builtin:shapes`. */
   readonly source: string;
   readonly testSource?: string;
   readonly imageSize: number;
   /** At most this many images of each set, a seeded choice. */
   readonly train?: number;
   readonly test?: number;
+  /** Also open the images that the source has no labels for. */
+  readonly unlabelled?: boolean;
   /** Share of a set's files that may be unreadable. */
   readonly maxBadFiles: number;
   readonly seed: number;
@@ -44,6 +49,11 @@ export interface Data extends Statistics {
   readonly train: ImageSet;
   /** Absent when there are too few images to hold any out. */
   readonly test?: ImageSet;
+  /**
+   * What to pretrain on when the publisher gave more images than labels: those, and the training images without
+   * theirs. Absent otherwise, and unless asked for.
+   */
+  readonly unlabelled?: ImageSet;
   /** Absent for data without labels. */
   readonly classes?: readonly string[];
   /** Files that could not be read, and why. */
@@ -67,9 +77,10 @@ const firstTestShape = 1_000_000_000;
 export async function openData(options: DataOptions): Promise<Data> {
   const { seed, imageSize, signal } = options;
   const listing = holdOut(await list(options), seed);
-  const { classes, notes } = listing;
+  const { classes } = listing;
   const trainItems = choose(listing.train, options.train, seed, 'train');
   const testItems = choose(listing.test ?? [], options.test, seed, 'test');
+  const unlabelledItems = options.unlabelled ? withoutLabels(listing, options.train, seed) : [];
   if (trainItems.length === 0)
     throw new DataError(`data.source: no training images in ${options.source}. Give a folder that holds some`);
   if (classes && classes.length > trainItems.length) {
@@ -97,16 +108,18 @@ export async function openData(options: DataOptions): Promise<Data> {
   try {
     const train = await read(trainItems, 'training');
     const test = testItems.length === 0 ? undefined : await read(testItems, 'test');
+    const unlabelled = unlabelledItems.length === 0 ? undefined : await read(unlabelledItems, 'unlabelled');
+    const sets = [train, test, unlabelled].filter((set) => set !== undefined);
     return {
       train: train.set,
       ...(test ? { test: test.set } : {}),
+      ...(unlabelled ? { unlabelled: unlabelled.set } : {}),
       ...(classes ? { classes } : {}),
       ...train.statistics,
-      skipped: [...train.bad, ...(test?.bad ?? [])],
-      notes,
+      skipped: sets.flatMap(({ bad }) => bad),
+      notes: listing.notes,
       dispose() {
-        releaseFile(train.set.file);
-        if (test) releaseFile(test.set.file);
+        for (const { set } of sets) releaseFile(set.file);
       },
     };
   } finally {
@@ -131,8 +144,12 @@ async function list(options: DataOptions): Promise<Listing> {
 
 async function listPath(source: string, field: string, base: string, signal?: AbortSignal): Promise<Listing> {
   if (source.startsWith('builtin:')) throw new DataError(`${field}: there is no ${source}, only ${shapesSource}`);
-  const folder = resolve(base, source);
-  return (await listCifar(folder, field)) ?? (await listFolder(folder, field, signal));
+  const path = resolve(base, source);
+  for (const list of [listCifar, listIdx, listStl10, listNpz]) {
+    const listing = await list(path, field);
+    if (listing) return listing;
+  }
+  return listFolder(path, field, signal);
 }
 
 /** Test items with the training set's label numbers. */
@@ -203,6 +220,13 @@ function holdOut(listing: Listing, seed: number): Listing {
     test: [...held],
     notes: [...listing.notes, note],
   };
+}
+
+/** The unlabelled and the training images, which are never test images; none when the source has no unlabelled ones. */
+function withoutLabels({ unlabelled, train }: Listing, limit: number | undefined, seed: number): readonly Item[] {
+  if (!unlabelled) return [];
+  const all = [...unlabelled, ...train.map(({ id, origin }) => ({ id, origin }))];
+  return choose(all, limit, seed, 'unlabelled');
 }
 
 function choose(items: readonly Item[], limit: number | undefined, seed: number, name: string): readonly Item[] {

@@ -25,25 +25,25 @@ export async function readConfigFile(file: string): Promise<ExperimentConfig> {
   });
   const parsed = parseExperiment(text);
   if (!parsed.ok) throw new ConfigError(file, text, parsed.problems);
-  const missing = await missingFolders(file, text, parsed.config);
+  const missing = await missingSources(file, text, parsed.config);
   if (missing.length > 0) throw new ConfigError(file, text, missing);
   return parsed.config;
 }
 
-async function missingFolders(file: string, text: string, { data }: ExperimentConfig): Promise<Problem[]> {
+async function missingSources(file: string, text: string, { data }: ExperimentConfig): Promise<Problem[]> {
   const problems: Problem[] = [];
   for (const key of ['source', 'testSource'] as const) {
     const value = data[key];
     if (value === undefined || value.startsWith('builtin:')) continue;
-    const folder = resolve(dirname(file), value);
-    const isFolder = await stat(folder).then(
-      (found) => found.isDirectory(),
+    const path = resolve(dirname(file), value);
+    const isThere = await stat(path).then(
+      () => true,
       () => false,
     );
-    if (isFolder) continue;
+    if (isThere) continue;
     const tree = parseTree(text);
     const node = tree && jsonc.findNodeAtLocation(tree, ['data', key]);
-    const message = `"data.${key}": there is no folder ${folder}. Give a folder of images relative to this file, or "builtin:shapes".`;
+    const message = `"data.${key}": there is no folder or file ${path}. Give a folder of images or a data set's file, relative to this file, or "builtin:shapes".`;
     problems.push({
       path: `data.${key}`,
       message,

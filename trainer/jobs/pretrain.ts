@@ -32,7 +32,8 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   checkMemory(config);
   const { data, prepared } = await openAndPrepare(session);
   const { engine, fallback, method, checkpoint, damaged, state, program } = prepared;
-  const total = totalSteps(settings, data.train.size, 'pretrain');
+  const images = withoutLabels(data.unlabelled ?? data.train);
+  const total = totalSteps(settings, images.size, 'pretrain');
   const from = checkpoint?.step ?? 0;
   const schedule = {
     peak: (settings.optimizer.baseLr * batchSize) / 256,
@@ -42,7 +43,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   };
   const loader = createLoader({
     ...data,
-    set: withoutLabels(data.train),
+    set: images,
     batchSize,
     seed,
     views: method.views,
@@ -131,7 +132,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       step++;
       const values = { 'train/loss': loss!.data[0]!, 'train/lr': lr, 'train/grad_norm': grad_norm!.data[0]! };
       for (const [key, { data }] of Object.entries(metrics)) Object.assign(values, { [key]: data[0]! });
-      if (!Object.values(values).every(Number.isFinite)) throw nonFinite(step, values, batch, data.train);
+      if (!Object.values(values).every(Number.isFinite)) throw nonFinite(step, values, batch, images);
       window.images += batchSize;
       window.seconds += (performance.now() - began) / 1000;
       window.waited += loader.waitMs() / 1000;
@@ -163,7 +164,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 async function openAndPrepare(session: Session) {
   const failed = new AbortController();
   const [opened, prepared] = await Promise.allSettled([
-    openRunData(session, failed.signal),
+    openRunData(session, { signal: failed.signal, unlabelled: true }),
     prepare(session).catch((error: unknown) => {
       failed.abort(error);
       throw error;

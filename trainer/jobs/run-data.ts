@@ -4,14 +4,18 @@ import type { Session } from './session';
 
 const PROGRESS_MS = 1000;
 
-/** Opens the images of a run, telling in its journal how far it is and what had to be left out. Gives way to `signal`. */
+/**
+ * Opens the images of a run, telling in its journal how far it is and what had to be left out. Gives way to `signal`.
+ * Those without labels are opened when `unlabelled` asks for them: there can be many, and only pretraining needs them.
+ */
 export async function openRunData(
   { config, project, run, emit, requests }: Session,
-  signal?: AbortSignal,
+  { signal, unlabelled }: { readonly signal?: AbortSignal; readonly unlabelled?: boolean } = {},
 ): Promise<Data> {
   let told = Date.now();
   const data = await openData({
     ...config.data,
+    unlabelled,
     seed: config.seed,
     baseFolder: project,
     cacheFolder: join(project, '.tessera', 'cache'),
