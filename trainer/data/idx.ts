@@ -59,39 +59,41 @@ export async function listIdx(source: string, field: string): Promise<Listing | 
 }
 
 async function listFiles(folder: string, files: readonly string[], prefix: string, field: string): Promise<Listing> {
-  const find = (split: string, rest: string) =>
-    ['-', '.'].flatMap((dot) => ['', '.gz'].map((end) => `${prefix}${split}${rest.replace('.', dot)}${end}`))
-      .find((name) => files.includes(name)); // prettier-ignore
   const emnist = emnistClasses.get(/^emnist-(\w+)-$/.exec(prefix)?.[1] ?? '');
   const first = prefix === 'emnist-letters-' ? 1 : 0;
+  const find = (start: string, end: string) =>
+    ['-', '.']
+      .flatMap((dot) => [`${start}${dot}${end}`, `${start}${dot}${end}.gz`])
+      .find((name) => files.includes(name));
 
   const read = async (split: string): Promise<Split | undefined> => {
-    const images = find(split, '-images.idx3-ubyte');
-    if (images === undefined) return undefined;
-    const labels = find(split, '-labels.idx1-ubyte');
-    if (labels === undefined) {
+    const name = find(`${prefix}${split}-images`, 'idx3-ubyte');
+    if (name === undefined) return undefined;
+    const path = join(folder, name);
+    const beside = find(`${prefix}${split}-labels`, 'idx1-ubyte');
+    if (beside === undefined) {
       throw new DataError(
-        `${field}: ${join(folder, images)} has no labels beside it. Put ${prefix}${split}-labels-idx1-ubyte there, plain or .gz`,
+        `${field}: ${path} has no labels beside it. Put ${prefix}${split}-labels-idx1-ubyte there, plain or .gz`,
       );
     }
-    const { shape, start, ...file } = await readIdx(join(folder, images), 3, field);
-    checkShape(join(folder, images), shape as [number, number, number], field);
-    const [count, height, width] = shape as [number, number, number];
-    const { part, modified, changed } = file;
-    const numbers = await readIdx(join(folder, labels), 1, field);
-    const values = (await readPart(numbers.part)).subarray(numbers.start);
+    const images = await readIdx(path, 3, field);
+    const [count, height, width] = images.shape as [number, number, number];
+    checkShape(path, [count, height, width], field);
     const records: Records = {
-      path: part.path,
-      modified,
-      changed,
-      start,
+      path,
+      modified: images.modified,
+      changed: images.changed,
+      start: images.start,
       step: height * width,
-      height: emnist ? width : height,
-      width: emnist ? height : width,
-      strides: emnist ? [1, width, 0] : [width, 1, 0],
-      ...(part.method === 'stored' ? {} : { packed: part }),
+      // Where rows and columns are swapped, a row of the file is a column of the picture.
+      ...(emnist
+        ? { height: width, width: height, strides: [1, width, 0] as const }
+        : { height, width, strides: [width, 1, 0] as const }),
+      ...(images.part.method === 'gzip' ? { packed: images.part } : {}),
     };
-    return { name: images, records, count, labels: Int32Array.from(values, (label) => label - first) };
+    const labels = await readIdx(join(folder, beside), 1, field);
+    const values = (await readPart(labels.part)).subarray(labels.start);
+    return { name, records, count, labels: Int32Array.from(values, (label) => label - first) };
   };
 
   const train = (await read('train'))!;

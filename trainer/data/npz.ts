@@ -53,7 +53,7 @@ async function listArchive(path: string, field: string): Promise<Listing> {
   const entries = await openArchive(path, field);
   const read = async (split: keyof typeof arrays) => {
     const [images, labels] = arrays[split].find(([images]) => entries.has(images)) ?? [];
-    return images === undefined ? undefined : readSplit(entries.get(images)!, entries.get(labels!), images, field);
+    return images === undefined ? undefined : readSplit(entries.get(images)!, entries.get(labels), images, field);
   };
   const train = await read('train');
   if (!train) {
@@ -76,7 +76,8 @@ async function listArchive(path: string, field: string): Promise<Listing> {
   const listing = listSplits({ train, test }, names, field);
   const notes = [`NumPy archive ${path}`, ...listing.notes];
   if (!train.labels) notes.push('no labels in it, so there is nothing to judge an encoder by');
-  if (val && given) notes.push(`${plural(val.count, 'validation image')} not used: evaluations choose by training images`);
+  if (val && given)
+    notes.push(`${plural(val.count, 'validation image')} not used: evaluations choose by training images`);
   return { ...listing, notes };
 }
 

@@ -72,7 +72,9 @@ export function listSplits(
   let labelled = splits.every(({ labels }) => labels);
   if (labelled && new Set(Array.from(train.labels!)).size === 1) {
     labelled = false;
-    notes.push(`all images of ${placeOf(train)} have the label ${train.labels![0]}: one class, so the set has no labels`);
+    notes.push(
+      `all images of ${placeOf(train)} have the label ${train.labels![0]}: one class, so the set has no labels`,
+    );
   }
   const items = (split: Split) => splitItems(labelled ? split : { ...split, labels: undefined });
   const count = 1 + splits.reduce((most, { labels }) => Math.max(most, labels ? highest(labels) : 0), 0);

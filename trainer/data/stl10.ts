@@ -57,9 +57,7 @@ async function listFiles(folder: string, files: readonly string[], field: string
   }
   const train = await labelled('train');
   const test = files.includes('test_X.bin') ? await labelled('test') : undefined;
-  const unlabelled = files.includes('unlabeled_X.bin')
-    ? await readSplit(folder, 'unlabeled_X.bin', field)
-    : undefined;
+  const unlabelled = files.includes('unlabeled_X.bin') ? await readSplit(folder, 'unlabeled_X.bin', field) : undefined;
   const listing = listSplits({ train, test }, names, field);
   const kind = `STL-10 binary files in ${folder}`;
   return {

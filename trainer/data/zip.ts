@@ -18,7 +18,7 @@ export async function readZip(path: string): Promise<Map<string, Part>> {
     if (bytes > maxDirectory) throw new Error('it has too many entries for a data set');
     const directory = await readAt(file, offset, bytes);
     const entries = new Map<string, Part>();
-    for (let at = 0; at < directory.length; ) {
+    for (let at = 0; at < directory.length;) {
       const entry = parseEntry(directory, at);
       at += entry.length;
       entries.set(entry.name, await locate(file, path, entry, offset));
@@ -85,7 +85,7 @@ function parseEntry(directory: Buffer, at: number): Entry {
 
 /** The zip64 field among an entry's extra fields. */
 function wideField(extra: Buffer): Buffer | undefined {
-  for (let at = 0; at + 4 <= extra.length; ) {
+  for (let at = 0; at + 4 <= extra.length;) {
     const bytes = extra.readUInt16LE(at + 2);
     if (extra.readUInt16LE(at) === 1) return extra.subarray(at + 4, at + 4 + bytes);
     at += 4 + bytes;
