@@ -15,17 +15,17 @@ export interface Jitter {
   readonly probability: number;
 }
 
-/** Draws four changes and applies them in an order that is drawn too. `probability` is the caller's to heed. */
-export function jitter(pixels: Float32Array, random: Random, { brightness, contrast, saturation, hue }: Jitter): void {
+/** Draws four changes and makes them in an order that is drawn too. */
+export function jitter(pixels: Float32Array, random: Random, ranges: Omit<Jitter, 'probability'>): void {
   const order = random.permutation(4);
-  const light = factor(random, brightness);
-  const spread = factor(random, contrast);
-  const colour = factor(random, saturation);
-  const turns = hue * (2 * random.uniform() - 1);
+  const brightness = factor(random, ranges.brightness);
+  const contrast = factor(random, ranges.contrast);
+  const saturation = factor(random, ranges.saturation);
+  const turns = ranges.hue * (2 * random.uniform() - 1);
   for (const change of order) {
-    if (change === 0) adjustBrightness(pixels, light);
-    else if (change === 1) adjustContrast(pixels, spread);
-    else if (change === 2) adjustSaturation(pixels, colour);
+    if (change === 0) adjustBrightness(pixels, brightness);
+    else if (change === 1) adjustContrast(pixels, contrast);
+    else if (change === 2) adjustSaturation(pixels, saturation);
     else shiftHue(pixels, turns);
   }
 }

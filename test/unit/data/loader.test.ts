@@ -2,7 +2,19 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import { createLoader, evalBatches, stepsPerEpoch, subset, type Batch, type Data } from '../../../trainer/data';
+import {
+  createLoader,
+  evalBatches,
+  stepsPerEpoch,
+  subset,
+  type Batch,
+  type Data,
+  type Transform,
+  type ViewSpec,
+} from '../../../trainer/data';
+import { drawView } from '../../../trainer/data/crop';
+import { createResampler } from '../../../trainer/data/resample';
+import { random } from '../../../trainer/random/random';
 import { bundleWorker, open } from './helpers';
 
 let workerFile: string;
@@ -47,6 +59,71 @@ test('batches are the same for any number of threads and from any step', async (
   expect(await digests(0, 1)).toEqual(all);
   expect(await digests(0, 3)).toEqual(all);
   expect(await digests(7, 2)).toEqual(all.slice(7));
+});
+
+const simclr: Transform = {
+  crop: [0.08, 1],
+  flip: true,
+  jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, probability: 0.8 },
+  grayscale: 0.2,
+  blur: { probability: 0.5, sigma: [0.1, 2] },
+};
+/** Two views as SimCLR has them, and a small one as of DINO. */
+const several = {
+  first: { imageSize: 32, transform: simclr },
+  second: { imageSize: 32, transform: simclr },
+  local: { imageSize: 12, transform: { ...simclr, crop: [0.05, 0.4], solarize: 0.2 } },
+} as const;
+
+async function loadSeveral<Name extends string>(
+  data: Data,
+  views: Readonly<Record<Name, ViewSpec>>,
+  threads: number,
+): Promise<Batch<Name>> {
+  const options = { set: data.train, batchSize: 8, seed: 3, mean: data.mean, std: data.std, startStep: 5, threads };
+  const loader = createLoader({ ...options, views });
+  try {
+    return await loader.next();
+  } finally {
+    await loader.dispose();
+  }
+}
+
+test('a batch holds every view of the same images, each in its size', async () => {
+  const { views, indices } = await loadSeveral(await shapes(), several, 0);
+  expect(Object.keys(views)).toEqual(['first', 'second', 'local']);
+  expect(views.first).toHaveLength(8 * 32 * 32 * 3);
+  expect(views.local).toHaveLength(8 * 12 * 12 * 3);
+  expect(indices).toHaveLength(8);
+});
+
+test('views of one image are drawn independently, by their name alone', async () => {
+  const data = await shapes();
+  const together = await loadSeveral(data, several, 0);
+  expect(together.views.first).not.toEqual(together.views.second);
+  const alone = await loadSeveral(data, { second: several.second }, 0);
+  expect(alone.views.second).toEqual(together.views.second);
+});
+
+test('several views are the same for any number of threads', async () => {
+  const data = await shapes();
+  const here = await loadSeveral(data, several, 0);
+  for (const threads of [1, 3]) expect(await loadSeveral(data, several, threads)).toEqual(here);
+});
+
+test('a view called images is drawn as it was before views had names', async () => {
+  const data = await shapes();
+  const transform = { crop: [0.2, 1], flip: true } as const;
+  const { views, indices } = await loadSeveral(data, { images: { imageSize: 32, transform } }, 0);
+  const expected = new Float32Array(views.images.length);
+  for (const [row, index] of indices.entries()) {
+    const { width, height } = data.train.place(index);
+    const view = drawView(random(3, 'view', 0, index), width, height, transform);
+    const scale = data.std.map((std) => 1 / (255 * std));
+    const shift = data.mean.map((mean, c) => -mean / data.std[c]!);
+    createResampler(32)(data.train.pixels(index), width, view, expected, row * 3072, scale, shift);
+  }
+  expect(views.images).toEqual(expected);
 });
 
 test('an epoch shows each image at most once, in an order of its own, with other views', async () => {
