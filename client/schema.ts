@@ -3,7 +3,7 @@
  * by hand or somebody else's. Kept equal to the protocol's types by `satisfies`.
  */
 import * as z from 'zod';
-import type { EventBody, RunEvent, RunManifest } from '../protocol/events';
+import { evaluationKinds, type EventBody, type RunEvent, type RunManifest } from '../protocol/events';
 import type { Owner } from '../protocol/control';
 
 const count = z.int().min(0);
@@ -12,7 +12,7 @@ const time = z.number().min(0).max(8.64e15);
 const accuracy = z.number().min(0).max(1);
 const interval = z.tuple([z.number(), z.number()]);
 const score = { top1: accuracy, interval };
-const kind = z.enum(['knn', 'probe', 'finetune']);
+const kind = z.enum(evaluationKinds);
 /** A path that stays inside the folder that it is relative to. */
 const inside = z
   .string()
@@ -62,6 +62,7 @@ const evaluation = z.object({
   score: z.object(score),
   baseline: z.object({ ...score, name: z.enum(['random init', 'from scratch']) }),
   gain: z.object({ value: z.number(), interval }),
+  measures: z.record(z.string(), z.object({ score: z.number(), baseline: z.number() })).optional(),
   seconds: z.number(),
 });
 
@@ -87,6 +88,6 @@ export const eventSchema = z.discriminatedUnion('type', [
   event('embedding', { step: count, file: inside, kl: z.number() }),
   event('checkpoint', { step: count, path: inside, bytes: count, removed: z.array(count) }),
   event('evaluating', { step: count, kind, done: z.number(), message: z.string() }),
-  event('evaluation', { step: count, evaluation }),
+  event('evaluation', { step: count, evaluation, file: inside.optional() }),
   event('notice', { level: z.enum(['info', 'warning', 'error']), message: z.string() }),
 ]) satisfies z.ZodType<RunEvent>;

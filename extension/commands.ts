@@ -34,6 +34,7 @@ export function registerCommands(services: Services, subscriptions: vscode.Dispo
     pretrain: (argument) => pretrain(services, argument),
     knn: evaluate('knn'),
     probe: evaluate('probe'),
+    cluster: evaluate('cluster'),
     finetune: evaluate('finetune'),
     pause: async (argument) => {
       const tracked = await need(store, argument, 'pause');
@@ -183,8 +184,8 @@ async function evaluationSettings(configFile: string): Promise<EvaluationSetting
   const { describeProblems, parseExperiment } = await import('../protocol/validate');
   const parsed = parseExperiment(text);
   if (!parsed.ok) throw new Error(describeProblems(basename(configFile), text, parsed.problems.slice(0, 1)));
-  const { probe, finetune } = parsed.config;
-  return { probe, finetune };
+  const { probe, cluster, finetune } = parsed.config;
+  return { probe, cluster, finetune };
 }
 
 async function deleteRuns(store: RunStore, argument: Argument, selection: unknown): Promise<void> {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { EmbeddingFile, PicturesFile } from '../protocol/events';
+import type { ClusterFile, EmbeddingFile, PicturesFile } from '../protocol/events';
 import type { DashboardMemento, FromDashboard, ToDashboard } from '../protocol/messages';
 import { dashboardHtml } from './dashboard-html';
 import { readRunJson } from './run-file';
@@ -138,6 +138,7 @@ const commandIds: Record<Extract<FromDashboard, { type: 'command' }>['command'],
 const evaluateIds: Record<Extract<FromDashboard, { type: 'evaluate' }>['kind'], string> = {
   knn: 'tessera.knn',
   probe: 'tessera.probe',
+  cluster: 'tessera.cluster',
   finetune: 'tessera.finetune',
 };
 
@@ -153,9 +154,14 @@ async function opened(
   try {
     // The page checks what it draws; a file that others made may be anything.
     const content = await readRunJson(directory, file);
-    return kind === 'pictures'
-      ? { type: kind, file, content: content as PicturesFile }
-      : { type: kind, file, content: content as EmbeddingFile };
+    switch (kind) {
+      case 'pictures':
+        return { type: kind, file, content: content as PicturesFile };
+      case 'embedding':
+        return { type: kind, file, content: content as EmbeddingFile };
+      case 'clusters':
+        return { type: kind, file, content: content as ClusterFile };
+    }
   } catch (error) {
     return { type: kind, file, content: null, error: (error as Error).message };
   }

@@ -3,6 +3,7 @@ import {
   formatDuration,
   formatEvaluation,
   formatGain,
+  formatMeasures,
   formatMetric,
   formatNumber,
   formatPercent,
@@ -15,7 +16,8 @@ import { latest, type Run, type ScoredCheckpoint } from '../protocol/run';
 import { runLabel } from './run-label';
 import type { TrackedRun } from './run-store';
 
-export type Block = 'pretrain' | 'probe' | 'finetune';
+export type Block = 'pretrain' | 'probe' | 'cluster' | 'finetune';
+type Judging = Exclude<Block, 'pretrain'>;
 
 /** Text beside a block, and the table behind it (Markdown). */
 export interface ScoreLine {
@@ -52,12 +54,13 @@ function pretrainLine(runs: readonly TrackedRun[]): ScoreLine | undefined {
   return { text, table: runsTable(runs) };
 }
 
-const shown: Record<'probe' | 'finetune', readonly EvaluationKind[]> = {
+const shown: Record<Judging, readonly EvaluationKind[]> = {
   probe: ['probe', 'knn'],
+  cluster: ['cluster'],
   finetune: ['finetune'],
 };
 
-function evaluationLine(block: 'probe' | 'finetune', runs: readonly TrackedRun[]): ScoreLine | undefined {
+function evaluationLine(block: Judging, runs: readonly TrackedRun[]): ScoreLine | undefined {
   const scores = scoresOf(runs, shown[block]);
   const working = runs.find(
     ({ run, alive }) => alive && run.evaluating && shown[block].includes(run.evaluating.kind),
@@ -138,6 +141,7 @@ function runsTable(runs: readonly TrackedRun[]): string {
 
 export function scoresTable(scores: readonly (ScoredCheckpoint & { readonly run?: string })[]): string {
   const several = new Set(scores.map(({ run }) => run)).size > 1;
+  const measured = scores.some(({ evaluation }) => evaluation.measures);
   const rows = scores
     .slice(0, MAX_ROWS)
     .map(({ run, step, evaluation }) => [
@@ -147,6 +151,7 @@ export function scoresTable(scores: readonly (ScoredCheckpoint & { readonly run?
       withInterval(evaluation.score.top1, evaluation.score.interval),
       `${evaluation.baseline.name} ${withInterval(evaluation.baseline.top1, evaluation.baseline.interval)}`,
       `${points(evaluation.gain.value)} (${evaluation.gain.interval.map(points).join(' to ')})`,
+      ...(measured ? [formatMeasures(evaluation)] : []),
     ]);
   const header = [
     ...(several ? ['run'] : []),
@@ -155,6 +160,7 @@ export function scoresTable(scores: readonly (ScoredCheckpoint & { readonly run?
     'top-1 (95% CI)',
     'baseline (95% CI)',
     'gain (95% CI)',
+    ...(measured ? ['measures (baseline)'] : []),
   ];
   return table(header, rows, scores.length);
 }

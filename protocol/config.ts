@@ -57,6 +57,21 @@ export const ProbeConfig = z
   })
   .describe('Judge the frozen encoder: a linear classifier and kNN on its embeddings, beside a random-init encoder.');
 
+export const ClusterConfig = z
+  .strictObject({
+    k: z.int().min(2).optional().describe('How many clusters; as many as there are classes by default.'),
+    restarts: positiveInt
+      .max(1000)
+      .default(10)
+      .describe('Starts of k-means, each from its own k-means++ centres; the tightest clustering is taken.'),
+    images: positiveInt
+      .optional()
+      .describe('Cluster at most this many test images (a seeded choice); all of them by default.'),
+  })
+  .describe(
+    'Judge the frozen encoder without a classifier: k-means on the embeddings of the test images, beside a random-init encoder. Labels are only looked at to score it.',
+  );
+
 export const FinetuneConfig = z
   .strictObject({
     labels: labelFractions.default([1]),
@@ -98,17 +113,23 @@ export const ExperimentConfig = z
     data: DataConfig,
     pretrain: PretrainConfig.prefault({}),
     probe: ProbeConfig.prefault({}),
+    cluster: ClusterConfig.prefault({}),
     finetune: FinetuneConfig.prefault({}),
   })
   .describe('A Tessera experiment.');
 
 /** How checkpoints are judged. Unlike the rest it may change after the training: a run is judged as one now wants. */
-export const EvaluationSettings = z.strictObject({ probe: ProbeConfig, finetune: FinetuneConfig });
+export const EvaluationSettings = z.strictObject({
+  probe: ProbeConfig,
+  cluster: ClusterConfig.prefault({}),
+  finetune: FinetuneConfig,
+});
 
 export type ExperimentConfig = z.output<typeof ExperimentConfig>;
 export type EvaluationSettings = z.output<typeof EvaluationSettings>;
 export type DataConfig = z.output<typeof DataConfig>;
 export type ProbeConfig = z.output<typeof ProbeConfig>;
+export type ClusterConfig = z.output<typeof ClusterConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
 export type { DecoderConfig, MaeConfig } from './methods/index';

@@ -13,14 +13,22 @@ export interface Score {
   readonly interval: readonly [low: number, high: number];
 }
 
-export type EvaluationKind = 'knn' | 'probe' | 'finetune';
+export const evaluationKinds = ['knn', 'probe', 'cluster', 'finetune'] as const;
+
+export type EvaluationKind = (typeof evaluationKinds)[number];
+
+/** A further figure that an evaluation gives, without an interval. */
+export interface Measure {
+  readonly score: number;
+  readonly baseline: number;
+}
 
 /** One row of an evaluation report: a protocol applied to a checkpoint, and to its honest baseline. */
 export interface Evaluation {
   readonly kind: EvaluationKind;
   /** The protocol in words: "linear, lr 0.1 chosen on held-out train, 100 epochs". */
   readonly protocol: string;
-  /** Share of the training labels used. */
+  /** Share of the training labels used; 0 for what learns from none. */
   readonly labels: number;
   readonly trainImages: number;
   readonly testImages: number;
@@ -29,6 +37,8 @@ export interface Evaluation {
   readonly baseline: Score & { readonly name: 'random init' | 'from scratch' };
   /** Difference score - baseline in [−1, 1] with its paired 95% bootstrap interval. */
   readonly gain: { readonly value: number; readonly interval: readonly [number, number] };
+  /** By name, in the order to show them: `nmi`, `ari`, `silhouette`. */
+  readonly measures?: Readonly<Record<string, Measure>>;
   /** Wall time in seconds, baseline included. */
   readonly seconds: number;
 }
@@ -70,7 +80,13 @@ export type EventBody =
       readonly done: number;
       readonly message: string;
     }
-  | { readonly type: 'evaluation'; readonly step: number; readonly evaluation: Evaluation }
+  | {
+      readonly type: 'evaluation';
+      readonly step: number;
+      readonly evaluation: Evaluation;
+      /** What it found, in pictures: a `ClusterFile` of the kind `cluster`. */
+      readonly file?: string;
+    }
   | { readonly type: 'notice'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };
 
 /** `seq` counts lines from 0; `time` is milliseconds since the epoch. */
@@ -140,6 +156,27 @@ export interface EmbeddingFile {
   readonly kl: number;
   readonly trustworthiness: number;
   readonly seconds: number;
+}
+
+/**
+ * `media/clusters-<step>-....json`: the clusters of the test images. `png` is a sheet of tiles, `tileSize` px square,
+ * `columns` wide: one row per cluster, its images nearest to the centre from the left.
+ */
+export interface ClusterFile {
+  readonly step: number;
+  readonly png: string;
+  readonly tileSize: number;
+  readonly columns: number;
+  readonly classes: readonly string[];
+  /** Largest first. */
+  readonly clusters: readonly {
+    /** Index into `classes` of the class that it was matched with; absent where that is right of none of its images. */
+    readonly match?: number;
+    /** Its images by class. */
+    readonly counts: readonly number[];
+    /** `distance` is that of the unit-length embedding from the centre; `label` an index into `classes`. */
+    readonly images: readonly { readonly id: string; readonly label: number; readonly distance: number }[];
+  }[];
 }
 
 /** `run.json`: what a run is, written once before its first event. */

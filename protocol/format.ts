@@ -1,5 +1,5 @@
 /** How numbers of a run read, the same in the tree, beside the config, on the dashboard and in a terminal. */
-import type { Evaluation, EvaluationKind, Score } from './events';
+import type { Evaluation, EvaluationKind, Measure, Score } from './events';
 import { latest } from './run';
 import type { Run } from './run';
 
@@ -61,7 +61,12 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-const evaluationNames: Record<EvaluationKind, string> = { knn: 'kNN', probe: 'linear probe', finetune: 'fine-tune' };
+const evaluationNames: Record<EvaluationKind, string> = {
+  knn: 'kNN',
+  probe: 'linear probe',
+  cluster: 'clustering',
+  finetune: 'fine-tune',
+};
 
 /** "CPU, 2 threads" of "onnxruntime 1.30.0, CPU, 2 threads": what of an engine's name is of interest while it runs. */
 export function formatEngine(engine: string): string {
@@ -72,8 +77,34 @@ export function formatEngine(engine: string): string {
 /** "linear probe", "fine-tune, 10% labels" */
 export function formatEvaluation({ kind, labels }: Pick<Evaluation, 'kind' | 'labels'>): string {
   const name = evaluationNames[kind];
-  return labels < 1 ? `${name}, ${Number((labels * 100).toPrecision(3))}% labels` : name;
+  return labels > 0 && labels < 1 ? `${name}, ${Number((labels * 100).toPrecision(3))}% labels` : name;
 }
+
+const measureNames: ReadonlyMap<string, string> = new Map([
+  ['nmi', 'NMI'],
+  ['ari', 'ARI'],
+  ['silhouette', 'silhouette'],
+]);
+
+/** "NMI"; unknown names stay as they are. */
+export function measureName(name: string): string {
+  return measureNames.get(name) ?? name;
+}
+
+/** "0.412" and "−0.041", to three decimals. */
+export function formatMeasure(value: number): string {
+  return value.toFixed(3).replace('-', '−');
+}
+
+/** "NMI 0.412 (random init 0.105), ARI 0.301 (0.041)"; empty when there are none. */
+export function formatMeasures({ measures = {}, baseline }: Pick<Evaluation, 'measures' | 'baseline'>): string {
+  return Object.entries(measures)
+    .map(([name, measure], i) => `${measureName(name)} ${besideBaseline(measure, i === 0 ? `${baseline.name} ` : '')}`)
+    .join(', ');
+}
+
+const besideBaseline = ({ score, baseline }: Measure, name: string) =>
+  `${formatMeasure(score)} (${name}${formatMeasure(baseline)})`;
 
 /** What a metric is called, and its unit; unknown keys keep their own name. */
 export interface MetricName {

@@ -1,5 +1,5 @@
 /** Host <-> webview, as typed unions. The webview keeps its own `Run` with the same reducer. */
-import type { EmbeddingFile, EvaluationKind, PicturesFile, RunEvent } from './events';
+import type { ClusterFile, EmbeddingFile, EvaluationKind, PicturesFile, RunEvent } from './events';
 import type { Run } from './run';
 
 export type LiveStatus = Run['status'] | 'crashed';
@@ -36,13 +36,19 @@ export type ToDashboard =
       readonly content: EmbeddingFile | null;
       readonly error?: string;
     }
+  | {
+      readonly type: 'clusters';
+      readonly file: string;
+      readonly content: ClusterFile | null;
+      readonly error?: string;
+    }
   /** The run directory is gone or unreadable. */
   | { readonly type: 'lost'; readonly message: string };
 
 export type FromDashboard =
   | { readonly type: 'ready' }
-  /** Asks for a file named by an event; answered by `pictures` or `embedding`. */
-  | { readonly type: 'open'; readonly kind: 'pictures' | 'embedding'; readonly file: string }
+  /** Asks for a file named by an event; answered by a message of the same kind. */
+  | { readonly type: 'open'; readonly kind: 'pictures' | 'embedding' | 'clusters'; readonly file: string }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'reveal' }
   | { readonly type: 'evaluate'; readonly kind: EvaluationKind }
   /** Offers a file to save: CSV of a chart, PNG of a picture. */

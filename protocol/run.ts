@@ -18,6 +18,8 @@ export interface ScoredCheckpoint {
   readonly step: number;
   readonly time: number;
   readonly evaluation: Evaluation;
+  /** Its pictures, relative to the run directory. */
+  readonly file?: string;
 }
 
 export interface Run {
@@ -131,11 +133,10 @@ function change(run: Run, event: RunEvent): Partial<Run> {
     }
     case 'evaluating':
       return { evaluating: { step: event.step, kind: event.kind, done: event.done, message: event.message } };
-    case 'evaluation':
-      return {
-        evaluating: undefined,
-        evaluations: [...run.evaluations, { step: event.step, time: event.time, evaluation: event.evaluation }],
-      };
+    case 'evaluation': {
+      const { step, time, evaluation, file } = event;
+      return { evaluating: undefined, evaluations: [...run.evaluations, { step, time, evaluation, file }] };
+    }
     case 'notice':
       return { notices: [...run.notices, { level: event.level, message: event.message, time: event.time }] };
   }

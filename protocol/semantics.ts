@@ -19,6 +19,7 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   }
   checkLabels(config.probe.labels, ['probe', 'labels'], complain);
   checkLabels(config.finetune.labels, ['finetune', 'labels'], complain);
+  checkClusters(config, complain);
   if (config.engine === 'reference' && config.device === 'webgpu') {
     complain(['device'], 'The reference engine runs on the CPU only; remove "device" or use the onnx engine.');
   }
@@ -135,6 +136,13 @@ function checkLabels(labels: readonly number[], path: JsonPath, complain: Compla
   labels.forEach((share, i) => {
     if (labels.indexOf(share) < i) complain([...path, i], `${share} is listed twice; remove one.`);
   });
+}
+
+function checkClusters({ data, cluster: { k, images } }: ExperimentConfig, complain: Complain): void {
+  const most = Math.min(images ?? Infinity, data.test ?? Infinity);
+  if (k === undefined || k <= most) return;
+  const field = most === images ? 'cluster.images' : 'data.test';
+  complain(['cluster', 'k'], `${most} images ("${field}") cannot form ${k} clusters; use at most ${most}.`);
 }
 
 function divisors(n: number, limit = n): number[] {

@@ -6,7 +6,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { connect, LaunchError, listRuns, runsFolder } from '../client/index';
 import type { EvaluationSettings } from '../protocol/config';
-import type { EvaluationKind } from '../protocol/events';
+import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
 import { demo } from './cli/demo';
 import { examine } from './cli/doctor';
@@ -86,8 +86,8 @@ interface EvaluateOptions {
 }
 
 async function evaluationSettings(file: string): Promise<EvaluationSettings> {
-  const { probe, finetune } = await readConfigFile(file);
-  return { probe, finetune };
+  const { probe, cluster, finetune } = await readConfigFile(file);
+  return { probe, cluster, finetune };
 }
 
 function evaluation(command: Command, kindOf: (options: EvaluateOptions) => EvaluationKind) {
@@ -96,7 +96,7 @@ function evaluation(command: Command, kindOf: (options: EvaluateOptions) => Eval
     .addOption(stepOption())
     .option(
       '--config <file>',
-      'take the blocks "probe" and "finetune" from this config; from [run] if that is one, else as they were when the run began',
+      'take the blocks "probe", "cluster" and "finetune" from this config; from [run] if that is one, else as they were when the run began',
     )
     .option('--json', 'every event as a line of JSON')
     .action(async (what: string | undefined, options: EvaluateOptions) => {
@@ -118,7 +118,7 @@ evaluation(
   program
     .command('evaluate')
     .description('judge a checkpoint by one protocol')
-    .addOption(new Option('--kind <kind>').choices(['knn', 'probe', 'finetune']).makeOptionMandatory()),
+    .addOption(new Option('--kind <kind>').choices(evaluationKinds).makeOptionMandatory()),
   ({ kind }) => kind!,
 );
 

@@ -1,6 +1,6 @@
 /**
  * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kind KIND [--step N]
- * [--settings JSON]`, where the settings are the blocks `probe` and `finetune` of a config.
+ * [--settings JSON]`, where the settings are the blocks `probe`, `cluster` and `finetune` of a config.
  * Says one line of JSON when it owns its run, or why it does not; from then on it speaks through the journal.
  */
 import { writeSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import { logPath } from '../client/index';
 import { EvaluationSettings } from '../protocol/config';
-import type { RunStatus } from '../protocol/events';
+import { evaluationKinds, type RunStatus } from '../protocol/events';
 import { conclude } from './jobs/conclude';
 import { ConfigError } from './jobs/config-file';
 import { evaluate } from './jobs/evaluate';
@@ -45,10 +45,8 @@ async function takeOrder(args: string[]): Promise<Order> {
       throw new Error(`${session.manifest.runId} has finished; there is nothing to resume.`);
     }
     case 'evaluate': {
-      const { kind } = values;
-      if (kind !== 'knn' && kind !== 'probe' && kind !== 'finetune') {
-        throw new Error(`--kind must be knn, probe or finetune, not ${kind}.`);
-      }
+      const kind = evaluationKinds.find((kind) => kind === values.kind);
+      if (!kind) throw new Error(`--kind must be one of ${evaluationKinds.join(', ')}, not ${values.kind}.`);
       const step = values.step === undefined ? undefined : Number(values.step);
       if (step !== undefined && !Number.isSafeInteger(step))
         throw new Error(`--step must be a number, not ${values.step}.`);
@@ -65,7 +63,7 @@ function parseSettings(text: string): EvaluationSettings {
     return EvaluationSettings.parse(JSON.parse(text));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
-    throw new Error(`--settings must be the blocks probe and finetune of a config, as JSON. ${reason}`, {
+    throw new Error(`--settings must be the blocks probe, cluster and finetune of a config, as JSON. ${reason}`, {
       cause: error,
     });
   }

@@ -71,11 +71,14 @@ function summary(runs: readonly TrackedRun[]): string {
   return losses.length > 0 ? `${count}, best loss ${formatNumber(Math.min(...(losses as number[])))}` : count;
 }
 
+const judgings: Record<Exclude<Block, 'pretrain'>, readonly [title: string, what: string]> = {
+  probe: ['$(beaker) Probe', 'Judge the newest checkpoint by a linear classifier on the frozen encoder'],
+  cluster: ['$(graph-scatter) Cluster', 'Judge the newest checkpoint by k-means on the embeddings of the test images'],
+  finetune: ['$(mortar-board) Fine-tune', 'Train all weights of the newest checkpoint with labels'],
+};
+
 function evaluateLens(block: Exclude<Block, 'pretrain'>, configFile: string, judgeable: boolean): PlacelessLens {
-  const [title, what] =
-    block === 'probe'
-      ? ['$(beaker) Probe', 'Judge the newest checkpoint by a linear classifier on the frozen encoder']
-      : ['$(mortar-board) Fine-tune', 'Train all weights of the newest checkpoint with labels'];
+  const [title, what] = judgings[block];
   return {
     title,
     command: `tessera.${block}`,

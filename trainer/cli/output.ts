@@ -6,6 +6,7 @@ import {
   formatDuration,
   formatEvaluation,
   formatGain,
+  formatMeasures,
   formatMetric,
   formatNumber,
   formatScore,
@@ -142,9 +143,10 @@ function eventLine(event: RunEvent, { job }: Run): string | undefined {
 
 export function evaluationLine(step: number, evaluation: Evaluation): string {
   const { score, baseline, gain } = evaluation;
+  const measures = formatMeasures(evaluation);
   return (
     `${formatEvaluation(evaluation)} @ step ${formatStep(step)}: ${formatScore(score)}; ` +
-    `${baseline.name} ${formatScore(baseline)}; ${formatGain(gain)}`
+    `${baseline.name} ${formatScore(baseline)}; ${formatGain(gain)}${measures && `; ${measures}`}`
   );
 }
 

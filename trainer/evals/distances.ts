@@ -53,3 +53,19 @@ export function nearest(distances: Float64Array, self: number, count: number): I
   }
   return rows;
 }
+
+/** Rows scaled to length 1 (a zero row stays zero). */
+export function unitRows({ values, size, width }: Points): Float32Array {
+  const units = new Float32Array(values.length);
+  for (let i = 0; i < size; i++) {
+    const row = values.subarray(i * width, (i + 1) * width);
+    let squares = 0;
+    for (const x of row) squares += x * x;
+    const scale = 1 / Math.max(Math.sqrt(squares), 1e-12);
+    units.set(
+      row.map((x) => x * scale),
+      i * width,
+    );
+  }
+  return units;
+}

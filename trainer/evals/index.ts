@@ -3,6 +3,7 @@ export { knnEvaluation, knnPredict, type KnnOptions } from './knn';
 export { fitProbe, probeEvaluation, type ProbeOptions } from './linear-probe';
 export { checkLabels, checkTrainingLabels } from './labels';
 export { finetuneEvaluation, type FinetuneInput, type FinetuneOptions } from './finetune';
+export { checkClusters, clusterEvaluation, type Cluster, type ClusterResult, type TestFeatures } from './clustering';
 export { kmeans, type Clustering } from './kmeans';
 export { trustworthiness } from './trustworthiness';
 export { tsne, type TsneMap, type TsneOptions } from './tsne';

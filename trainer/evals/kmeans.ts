@@ -1,32 +1,64 @@
 import { random, type Random } from '../random/random';
 import { squaredDistance, type Points } from './distances';
+import { createPace } from './pace';
+import type { Watch } from './types';
 
 export interface Clustering {
   /** Cluster of each row, 0 the largest. */
   readonly clusters: Int32Array;
+  /** [k, width], row-major, as the clusters are numbered. */
+  readonly centres: Float64Array;
   /** Sum of squared distances to the cluster centres. */
   readonly inertia: number;
 }
 
-const RESTARTS = 4;
-const MAX_ITERATIONS = 100;
+export interface KMeansOptions {
+  readonly k: number;
+  readonly seed: number;
+  /** Starts to take the best of. */
+  readonly restarts?: number;
+}
+
+const MAX_ITERATIONS = 300;
+/** Rows between two looks at the clock. */
+const ROWS_PER_TURN = 256;
 
 /**
  * k-means (Lloyd 1982) from k-means++ centres (Arthur & Vassilvitskii 2007): the best of a few seeded starts.
  * Fewer than k clusters are used when there are fewer distinct points.
  */
-export function kmeans(points: Points, { k, seed }: { readonly k: number; readonly seed: number }): Clustering {
+export async function kmeans(
+  points: Points,
+  { k, seed, restarts = 4 }: KMeansOptions,
+  { onProgress, signal }: { readonly onProgress?: (done: number) => void; readonly signal?: AbortSignal } = {},
+): Promise<Clustering> {
   if (!(k >= 1 && k <= points.size)) {
     throw new Error(`${points.size} points cannot form ${k} clusters: give a k from 1 to ${points.size}.`);
   }
-  const starts = Array.from({ length: RESTARTS }, (_, restart) => lloyd(points, k, random(seed, 'k-means', restart)));
-  const best = starts.reduce((a, b) => (b.inertia < a.inertia ? b : a));
-  return { clusters: largestFirst(best.clusters, k), inertia: best.inertia };
+  let best: Clustering | undefined;
+  for (let restart = 0; restart < restarts; restart++) {
+    onProgress?.(restart / restarts);
+    const found = await lloyd(points, spreadCentres(points, k, random(seed, 'k-means', restart)), { signal });
+    if (!best || found.inertia < best.inertia) best = found;
+  }
+  return largestFirst(best!, k);
 }
 
-function lloyd(points: Points, k: number, draws: Random): Clustering {
+/**
+ * Lloyd's iteration until no row changes its cluster: each row to the nearest centre, each centre to the mean of its
+ * rows. A centre that loses its last row stays where it is.
+ *
+ * @param start centres [k, width], row-major.
+ */
+export async function lloyd(
+  points: Points,
+  start: Float64Array,
+  { signal }: Pick<Watch, 'signal'> = {},
+): Promise<Clustering> {
   const { values, size, width } = points;
-  const centres = spreadCentres(points, k, draws);
+  const k = start.length / width;
+  const pace = createPace(signal);
+  const centres = { values: start.slice(), size: k, width };
   const clusters = new Int32Array(size).fill(-1);
   let inertia = 0;
   for (let iteration = 0; iteration < MAX_ITERATIONS; iteration++) {
@@ -37,6 +69,7 @@ function lloyd(points: Points, k: number, draws: Random): Clustering {
       moved ||= clusters[i] !== index;
       clusters[i] = index;
       inertia += distance;
+      if (i % ROWS_PER_TURN === 0) await pace();
     }
     if (!moved) break;
 
@@ -47,17 +80,16 @@ function lloyd(points: Points, k: number, draws: Random): Clustering {
       counts[cluster]!++;
       for (let c = 0; c < width; c++) sums[cluster * width + c]! += values[i * width + c]!;
     }
-    // A centre that lost its last point stays where it is.
     sums.forEach((sum, at) => {
       const count = counts[Math.floor(at / width)]!;
       if (count > 0) centres.values[at] = sum / count;
     });
   }
-  return { clusters, inertia };
+  return { clusters, centres: centres.values, inertia };
 }
 
 /** k-means++: each further centre is a point drawn in proportion to its squared distance from those so far. */
-function spreadCentres(points: Points, k: number, draws: Random) {
+function spreadCentres(points: Points, k: number, draws: Random): Float64Array {
   const { values, size, width } = points;
   const centres = { values: new Float64Array(k * width), size: k, width };
   const distances = new Float64Array(size).fill(Infinity);
@@ -73,7 +105,7 @@ function spreadCentres(points: Points, k: number, draws: Random) {
     chosen = 0;
     while (chosen < size - 1 && (left -= distances[chosen]!) >= 0) chosen++;
   }
-  return centres;
+  return centres.values;
 }
 
 function closest(points: Points, i: number, centres: Points, k: number) {
@@ -89,11 +121,14 @@ function closest(points: Points, i: number, centres: Points, k: number) {
   return { index, distance };
 }
 
-function largestFirst(clusters: Int32Array, k: number): Int32Array {
+function largestFirst({ clusters, centres, inertia }: Clustering, k: number): Clustering {
   const counts = new Int32Array(k);
   for (const cluster of clusters) counts[cluster]!++;
   const order = Array.from(counts.keys()).sort((a, b) => counts[b]! - counts[a]!);
   const rank = new Int32Array(k);
   order.forEach((cluster, i) => (rank[cluster] = i));
-  return clusters.map((cluster) => rank[cluster]!);
+  const width = centres.length / k;
+  const ordered = new Float64Array(centres.length);
+  order.forEach((cluster, i) => ordered.set(centres.subarray(cluster * width, (cluster + 1) * width), i * width));
+  return { clusters: clusters.map((cluster) => rank[cluster]!), centres: ordered, inertia };
 }

@@ -2,6 +2,7 @@ import { matMul } from '@tensorflow/tfjs-core';
 import type { ProbeConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import type { Engine } from '../engine/types';
+import { unitRows } from './distances';
 import { checkLabels, checkTrainingLabels } from './labels';
 import { createPace } from './pace';
 import { labelBudget, report } from './report';
@@ -134,20 +135,4 @@ function checkNeighbours(k: number, images: number) {
       `\`probe.k\` asks for ${k} neighbours, but there are ${images} labelled training images: set \`probe.k\` to at most ${images}, or raise \`probe.labels\`.`,
     );
   }
-}
-
-/** Rows scaled to length 1 (a zero row stays zero). */
-function unitRows({ values, size, width }: Embeddings): Float32Array {
-  const units = new Float32Array(values.length);
-  for (let i = 0; i < size; i++) {
-    const row = values.subarray(i * width, (i + 1) * width);
-    let squares = 0;
-    for (const x of row) squares += x * x;
-    const scale = 1 / Math.max(Math.sqrt(squares), 1e-12);
-    units.set(
-      row.map((x) => x * scale),
-      i * width,
-    );
-  }
-  return units;
 }

@@ -9,12 +9,12 @@ export function checkLabels(
   classes: readonly string[],
   set: 'training' | 'test',
 ): asserts labels is Int32Array {
+  if (images === 0) throw new Error(`There are no ${set} images: check \`data.source\` and \`data.testSource\`.`);
   if (labels === undefined) {
     throw new Error(
-      `The ${set} images have no labels, so nothing can be scored on them: give \`data.source\` one subfolder per class.`,
+      `The ${set} images have no labels, so nothing can be scored on them: give \`data.source\` one subfolder per class. Without labels there are the reconstructions and the embedding map with its clusters (\`pretrain.embedEvery\`).`,
     );
   }
-  if (images === 0) throw new Error(`There are no ${set} images: check \`data.source\` and \`data.testSource\`.`);
   if (labels.length !== images) throw new Error(`There are ${labels.length} labels for ${images} ${set} images.`);
   if (classes.length < 2) {
     throw new Error(

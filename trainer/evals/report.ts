@@ -11,13 +11,14 @@ export interface ReportInput {
   readonly predictions: Int32Array;
   readonly baseline: { readonly name: Evaluation['baseline']['name']; readonly predictions: Int32Array };
   readonly seed: number;
+  readonly measures?: Evaluation['measures'];
   /** `performance.now()` when the row was begun. */
   readonly startedAt: number;
 }
 
 /** One row of the report: both classifiers' predictions on the test images, scored and paired. */
 export function report(input: ReportInput): Evaluation {
-  const { kind, protocol, share, trainImages, classes, testLabels, predictions, baseline, seed, startedAt } = input;
+  const { kind, protocol, share, trainImages, classes, testLabels, predictions, baseline, seed } = input;
   const scores = pairedBootstrap(
     correctness(predictions, testLabels),
     correctness(baseline.predictions, testLabels),
@@ -33,7 +34,8 @@ export function report(input: ReportInput): Evaluation {
     score: scores.score,
     baseline: { ...scores.baseline, name: baseline.name },
     gain: scores.gain,
-    seconds: (performance.now() - startedAt) / 1000,
+    ...(input.measures && { measures: input.measures }),
+    seconds: (performance.now() - input.startedAt) / 1000,
   };
 }
 

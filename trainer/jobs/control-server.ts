@@ -15,7 +15,7 @@ import {
 import * as z from 'zod';
 import { EvaluationSettings } from '../../protocol/config';
 import type { EvaluateParams, HelloParams } from '../../protocol/control';
-import type { RunEvent } from '../../protocol/events';
+import { evaluationKinds, type RunEvent } from '../../protocol/events';
 import type { RequestQueue } from './requests';
 import { newSocketPath, removeStaleSockets } from './socket';
 
@@ -37,7 +37,7 @@ export interface Served {
 const helloSchema = z.object({ token: z.string(), protocol: z.literal(1) }) satisfies z.ZodType<HelloParams>;
 const evaluateSchema = z.object({
   step: z.int().min(0).optional(),
-  kind: z.enum(['knn', 'probe', 'finetune']),
+  kind: z.enum(evaluationKinds),
   settings: EvaluationSettings.optional(),
 }) satisfies z.ZodType<EvaluateParams>;
 

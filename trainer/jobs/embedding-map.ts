@@ -12,6 +12,7 @@ import type { Encoder } from '../nn/encoder';
 import { random } from '../random/random';
 import { stepName } from './names';
 import { makeFolder, replaceFile } from './synced';
+import { thumbnails } from './thumbnails';
 
 export interface EmbeddingMapper {
   /** Embeds, maps and scores; returns the events that tell of it. Rejects with the signal's reason when aborted. */
@@ -59,6 +60,8 @@ export async function createEmbeddingMapper(
     if (shown.size < 10) return events;
 
     const { points, kl, perplexity, iterations } = await tsne(embeddings, { seed }, { signal });
+    const k = Math.min(data.classes?.length ?? 10, shown.size);
+    const { clusters } = await kmeans(embeddings, { k, seed }, { signal });
     const neighbours = Math.min(12, Math.floor((shown.size - 1) / 2));
     const name = `media/embedding-${stepName(step)}`;
     const content: EmbeddingFile = {
@@ -68,7 +71,7 @@ export async function createEmbeddingMapper(
       ids: Array.from({ length: shown.size }, (_, i) => shown.id(i)),
       labels: shown.labels && Array.from(shown.labels),
       classes: data.classes,
-      clusters: Array.from(kmeans(embeddings, { k: Math.min(data.classes?.length ?? 10, shown.size), seed }).clusters),
+      clusters: Array.from(clusters),
       png: 'media/thumbnails.png',
       thumbnailSize: Math.min(THUMBNAIL, size),
       columns: Math.ceil(Math.sqrt(shown.size)),
@@ -92,17 +95,4 @@ export async function createEmbeddingMapper(
 function choose(set: ImageSet, most: number, seed: number, what: string): ImageSet {
   if (set.size <= most) return set;
   return subset(set, random(seed, what).permutation(set.size).slice(0, most).sort());
-}
-
-async function thumbnails(set: ImageSet, side: number): Promise<Uint8Array[]> {
-  const { default: sharp } = await import('sharp');
-  const whole = { width: set.imageSize, height: set.imageSize, channels: 3 } as const;
-  const tiles: Uint8Array[] = [];
-  for (let i = 0; i < set.size; i++) {
-    const pixels = set.pixels(i);
-    tiles.push(
-      side === set.imageSize ? pixels : await sharp(pixels, { raw: whole }).resize(side, side).raw().toBuffer(),
-    );
-  }
-  return tiles;
 }

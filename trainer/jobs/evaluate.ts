@@ -1,18 +1,26 @@
 /** Judging checkpoints: the protocols of evals/ on the images of a run, told in its journal. */
 import { join } from 'node:path';
-import type { FinetuneConfig } from '../../protocol/config';
+import type { ClusterConfig, FinetuneConfig } from '../../protocol/config';
 import type { EvaluateParams } from '../../protocol/control';
 import type { Evaluation, EvaluationKind, RunStatus } from '../../protocol/events';
 import { checkpointName } from '../../client/index';
 import { createLoader, evalBatches, subset, type Data } from '../data/index';
 import type { Engine, HostTensors } from '../engine/types';
-import { checkLabels, knnEvaluation, type FrozenFeatures, type LabelledImages, type Watch } from '../evals/index';
+import {
+  checkClusters,
+  checkLabels,
+  clusterEvaluation,
+  knnEvaluation,
+  type LabelledImages,
+  type Watch,
+} from '../evals/index';
 import { finetuneEvaluation } from '../evals/finetune';
 import { probeEvaluation } from '../evals/linear-probe';
 import { createMethod, type Method } from '../methods/index';
 import { checkpointSteps, loadCheckpoint } from './checkpoint';
+import { SHOWN, writeClusterSheet } from './cluster-sheet';
 import { chooseEngine } from './engine-choice';
-import { features } from './features';
+import { features, type SetName } from './features';
 import { describeFailure } from './memory';
 import { openRunData } from './run-data';
 import { keepSafetensors } from './safetensors';
@@ -30,19 +38,22 @@ export type Evaluator = (params: EvaluateParams & { readonly step: number }) => 
 
 const PROGRESS_MS = 500;
 
-/** Throws when the data have no labels to judge by. */
+/** Throws when the test images have no labels to judge by. */
 export function createEvaluator({ session, engine, method, data }: EvaluatorParts): Evaluator {
   const { config, directory, emit, requests } = session;
   const { seed } = config;
   const { train, test, classes = [] } = data;
   const { encoder } = method;
-  checkLabels(train.labels, train.size, classes, 'training');
   checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
-  const labels = { train: train.labels, test: test.labels };
+  const labelled = { ...test, labels: test.labels };
   const fresh = method.init(seed);
+  const allLabels = () => {
+    checkLabels(train.labels, train.size, classes, 'training');
+    return { train: train.labels, test: labelled.labels };
+  };
   const images = ({ transform }: FinetuneConfig): LabelledImages => ({
     classes,
-    labels,
+    labels: allLabels(),
     imageShape: [train.imageSize, train.imageSize, 3],
     trainBatches(indices, batchSize, steps) {
       const loader = createLoader({
@@ -77,20 +88,38 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
     };
   }
 
-  async function frozenFeatures(step: number, kind: EvaluationKind, weights: HostTensors): Promise<FrozenFeatures> {
+  async function embedSets<Name extends SetName>(
+    { step, kind }: { readonly step: number; readonly kind: EvaluationKind },
+    weights: HostTensors,
+    sets: readonly Name[],
+  ) {
     const embed = (name: string, params: HostTensors, from: number, message: string) => {
       const { signal, onProgress } = watch(step, kind, from, 0.25);
       const options = { engine, encoder, data, signal, onProgress: (done: number) => onProgress(done, message) };
-      return features(join(directory, 'evaluations', `embeddings-${name}.safetensors`), encoderOf(params), options);
+      const file = join(directory, 'evaluations', `embeddings-${name}.safetensors`);
+      return features(file, encoderOf(params), sets, options);
     };
     const pretrained = await embed(checkpointName(step), weights, 0, 'Embedding with the pretrained encoder');
     const randomInit = await embed('random-init', fresh, 0.25, 'Embedding with a random-init encoder');
-    return { classes, labels, pretrained, randomInit };
+    return { pretrained, randomInit };
   }
 
-  return async ({ step, kind, settings: { probe, finetune } = config }) => {
+  async function clusters(step: number, weights: HostTensors, settings: ClusterConfig) {
+    checkClusters(settings, classes, labelled.size);
+    const { pretrained, randomInit } = await embedSets({ step, kind: 'cluster' }, weights, ['test']);
+    const input = { classes, labels: labelled.labels, pretrained: pretrained.test, randomInit: randomInit.test };
+    const options = { ...settings, seed, shown: SHOWN };
+    const found = await clusterEvaluation(input, options, watch(step, 'cluster', 0.5, 0.5));
+    const { k = classes.length, restarts, images = labelled.size } = settings;
+    const sheet = { step, settings: `k${k}-r${restarts}-n${images}` };
+    const file = await writeClusterSheet(directory, sheet, labelled, classes, found.clusters);
+    emit({ type: 'evaluation', step, evaluation: found.evaluation, file });
+  }
+
+  return async ({ step, kind, settings: { probe, cluster, finetune } = config }) => {
     emit({ type: 'evaluating', step, kind, done: 0, message: 'Reading the checkpoint' });
     const { state: weights } = await loadCheckpoint(directory, step, fresh, 'model');
+    if (kind === 'cluster') return await clusters(step, weights, cluster);
     if (kind === 'finetune') {
       const input = { encoder, pretrained: weights, data: images(finetune) };
       const results = finetuneEvaluation(engine, input, { ...finetune, seed }, watch(step, kind, 0, 1));
@@ -101,7 +130,7 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
       }
       return;
     }
-    const frozen = await frozenFeatures(step, kind, weights);
+    const frozen = { classes, labels: allLabels(), ...(await embedSets({ step, kind }, weights, ['train', 'test'])) };
     const rest = watch(step, kind, 0.5, 0.5);
     const tell = async (rows: AsyncIterable<Evaluation>) => {
       for await (const evaluation of rows) emit({ type: 'evaluation', step, evaluation });

@@ -1,12 +1,14 @@
-/** Embeddings of all labelled images by a frozen encoder, kept beside the run so that a second look is quick. */
+/** Embeddings of the images by a frozen encoder, kept beside the run so that a second look is quick. */
 import { createHash } from 'node:crypto';
-import { evalBatches, type Data, type ImageSet } from '../data/index';
+import { evalBatches, type Data } from '../data/index';
 import type { Engine, HostTensor, HostTensors } from '../engine/types';
-import { createEmbedder, type Embeddings, type TrainAndTest } from '../evals/index';
+import { createEmbedder, type Embeddings } from '../evals/index';
 import type { Encoder } from '../nn/encoder';
 import { keepSafetensors, readSafetensors } from './safetensors';
 
 const BATCH = 128;
+
+export type SetName = 'train' | 'test';
 
 export interface FeatureOptions {
   readonly engine: Engine;
@@ -17,41 +19,40 @@ export interface FeatureOptions {
 }
 
 /**
- * Embeds the training and test images with the given weights, or reads what an earlier call kept in `file`.
+ * Embeds the sets of images that are asked for with the given weights, or reads what an earlier call kept in `file`.
  *
  * @param weights what the encoder's parameters are called in a checkpoint.
  */
-export async function features(
+export async function features<Name extends SetName>(
   file: string,
   weights: HostTensors,
+  sets: readonly Name[],
   { engine, encoder, data, onProgress, signal }: FeatureOptions,
-): Promise<TrainAndTest<Embeddings>> {
-  const test = data.test!;
+): Promise<Record<Name, Embeddings>> {
   const key = fingerprint(engine, weights, data);
   const kept = await readSafetensors(file).catch(() => undefined);
-  if (kept?.metadata.key === key) return { train: rows(kept.tensors.train!), test: rows(kept.tensors.test!) };
-
-  const size = data.train.imageSize;
-  const state = engine.upload(weights);
-  const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3]);
-  try {
-    const images = data.train.size + test.size;
-    let done = 0;
-    const embed = (set: ImageSet) =>
-      embedder.embed(
-        state,
-        told(evalBatches(set, { ...data, batchSize: BATCH }), (n) => onProgress((done += n) / images)),
-        {
-          signal,
-        },
-      );
-    const embedded = { train: await embed(data.train), test: await embed(test) };
-    await keepSafetensors(file, { train: tensor(embedded.train), test: tensor(embedded.test) }, { key });
-    return embedded;
-  } finally {
-    embedder.dispose();
-    state.dispose();
+  const tensors: Record<string, HostTensor> = kept?.metadata.key === key ? { ...kept.tensors } : {};
+  const missing = sets.filter((name) => !tensors[name]);
+  if (missing.length > 0) {
+    const size = data.train.imageSize;
+    const state = engine.upload(weights);
+    const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3]);
+    try {
+      const images = missing.reduce((sum, name) => sum + data[name]!.size, 0);
+      let done = 0;
+      for (const name of missing) {
+        const batches = told(evalBatches(data[name]!, { ...data, batchSize: BATCH }), (n) => {
+          onProgress((done += n) / images);
+        });
+        tensors[name] = tensor(await embedder.embed(state, batches, { signal }));
+      }
+      await keepSafetensors(file, tensors, { key });
+    } finally {
+      embedder.dispose();
+      state.dispose();
+    }
   }
+  return Object.fromEntries(sets.map((name) => [name, rows(tensors[name]!)])) as Record<Name, Embeddings>;
 }
 
 /** Of everything that the embeddings depend on. */

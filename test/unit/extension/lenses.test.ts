@@ -15,12 +15,18 @@ describe('blocks', () => {
     ).toEqual([
       ['pretrain', '"pretr', true],
       ['probe', '"probe', true],
+      ['cluster', '"pretr', false],
       ['finetune', '"pretr', false],
     ]);
   });
 
   it('are found while the text is being typed', () => {
-    expect(findBlocks('{ "pretrain": { "maskRatio": ').map(({ written }) => written)).toEqual([true, false, false]);
+    expect(findBlocks('{ "pretrain": { "maskRatio": ').map(({ written }) => written)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it.each(['', '[1, 2]', 'hello', '['.repeat(100_000)])('are none in a text that is no config', (other) => {
@@ -37,6 +43,7 @@ describe('lenses', () => {
 
   it('offer a block that is left to its defaults once there is something to judge', () => {
     expect(titles([trained])).toContain('$(mortar-board) Fine-tune');
+    expect(titles([trained])).toContain('$(graph-scatter) Cluster');
   });
 
   it('sum up the runs', () => {
