@@ -2,7 +2,7 @@
  * Files of a run directory can be cut short or made by something else. What the page draws from is checked first;
  * the answer is what is wrong with it, or undefined.
  */
-import type { EmbeddingFile, PicturesFile, Similarities } from '../protocol/events';
+import type { ClusterFile, EmbeddingFile, PicturesFile, Similarities } from '../protocol/events';
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
 const isText = (value: unknown): value is string => typeof value === 'string';
@@ -46,5 +46,26 @@ export function problemOfEmbedding(content: unknown): string | undefined {
     return `should have ${count} \`clusters\`, one for each id`;
   if (file.labels !== undefined && (!isList(file.labels, Number.isInteger) || file.labels.length !== count))
     return `should have ${count} \`labels\`, one for each id`;
+  return undefined;
+}
+
+export function problemOfClusters(content: unknown): string | undefined {
+  const file = content as Loose<ClusterFile>;
+  if (!file || typeof file !== 'object') return 'is not an object';
+  if (!isText(file.png) || !isCount(file.tileSize) || !isCount(file.columns))
+    return 'does not say where its pictures are (`png`, `tileSize`, `columns`)';
+  if (!isList(file.classes, isText)) return 'names no `classes`';
+  const classes = file.classes.length;
+  const isImage = (image: unknown) => {
+    const { id, label, distance } = (image ?? {}) as Record<string, unknown>;
+    return isText(id) && Number.isInteger(label) && Number.isFinite(distance);
+  };
+  const isCluster = (cluster: unknown) => {
+    const { match, counts, images } = (cluster ?? {}) as Record<string, unknown>;
+    const isMatched = match === undefined || Number.isInteger(match);
+    return isMatched && isList(counts, Number.isInteger) && counts.length === classes && isList(images, isImage);
+  };
+  if (!isList(file.clusters, isCluster))
+    return `has something else than clusters of ${classes} classes in \`clusters\``;
   return undefined;
 }

@@ -2,6 +2,7 @@
 import { html, render } from 'lit';
 import './dashboard.css';
 import { banner, waiting } from './banner';
+import { createClusters } from './clusters';
 import { createCursor } from './cursor';
 import { createCurves } from './curves';
 import { evaluations } from './evaluations';
@@ -26,6 +27,7 @@ const page = createPage(changed);
 const curves = createCurves(page);
 const pictures = createPictures(page);
 const map = createMap(page);
+const clusters = createClusters(page);
 const cursor = createCursor(page);
 
 function content() {
@@ -46,7 +48,7 @@ function content() {
           ? html`<div class="curves">${curves.render()}</div>
               <div class="pictures">${pictures.render()}</div>
               <div class="maps">${map.render(theme, () => root)}</div>
-              <div class="scores">${evaluations(page)} ${notices(page)}</div>`
+              <div class="scores">${evaluations(page)} ${clusters.render()} ${notices(page)}</div>`
           : html`<div class="alone">${waiting(page)} ${notices(page)}</div>`
       }
     </main>
@@ -60,6 +62,7 @@ function paint() {
   curves.draw(root, theme);
   pictures.draw(root);
   map.draw(root, theme);
+  clusters.draw(root);
 }
 
 onThemeChange(() => {

@@ -4,9 +4,11 @@ import {
   formatDuration,
   formatEvaluation,
   formatGain,
+  formatMeasure,
   formatPercent,
   formatScore,
   formatStep,
+  measureName,
 } from '../protocol/format';
 import type { Evaluation } from '../protocol/events';
 import type { ScoredCheckpoint } from '../protocol/run';
@@ -41,6 +43,24 @@ function gainText({ gain }: Evaluation) {
     <small class="number">${points(gain.interval[0])} to ${points(gain.interval[1])}</small>`;
 }
 
+/** Further figures, each above the baseline's. */
+function measuresOf({ measures = {}, baseline }: Evaluation) {
+  const entries = Object.entries(measures);
+  if (entries.length === 0) return nothing;
+  return html`<dl class="measures">
+    ${entries.map(
+      ([name, measure]) =>
+        html`<div>
+          <dt>${measureName(name)}</dt>
+          <dd><span class="number">${formatMeasure(measure.score)}</span></dd>
+          <dd>
+            <small>${baseline.name} <span class="number">${formatMeasure(measure.baseline)}</span></small>
+          </dd>
+        </div>`,
+    )}
+  </dl>`;
+}
+
 function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
   const { score, baseline, protocol, seconds, trainImages, testImages } = evaluation;
   const current = cursorStep(page) === step;
@@ -64,10 +84,10 @@ function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
     <tr class="protocol">
       <td></td>
       <td colspan="4">
-        ${intervals(evaluation)}
+        ${intervals(evaluation)} ${measuresOf(evaluation)}
         <small>
-          ${protocol}; ${formatStep(trainImages)} train, ${formatStep(testImages)} test images; baseline:
-          ${baseline.name}; took ${formatDuration(seconds)}
+          ${protocol}; ${trainImages > 0 ? `${formatStep(trainImages)} train, ` : ''}${formatStep(testImages)} test
+          images; baseline: ${baseline.name}; took ${formatDuration(seconds)}
         </small>
       </td>
     </tr>`;
@@ -75,13 +95,16 @@ function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
 
 function exportCsv({ run }: Page) {
   const header = ['step', 'kind', 'labels', 'top1', 'low', 'high', 'baseline', 'baselineTop1', 'baselineLow'];
+  const measures = [...new Set(run.evaluations.flatMap(({ evaluation }) => Object.keys(evaluation.measures ?? {})))];
   const rows = sorted(run.evaluations).map(({ step, evaluation: e }) => [
     ...[step, e.kind, e.labels, e.score.top1, ...e.score.interval],
     ...[e.baseline.name, e.baseline.top1, ...e.baseline.interval],
     ...[e.gain.value, ...e.gain.interval, e.classes, e.trainImages, e.testImages, e.seconds, e.protocol],
+    ...measures.flatMap((name) => [e.measures?.[name]?.score ?? '', e.measures?.[name]?.baseline ?? '']),
   ]);
   const rest = ['baselineHigh', 'gain', 'gainLow', 'gainHigh', 'classes', 'trainImages', 'testImages', 'seconds'];
-  saveCsv(csv([...header, ...rest, 'protocol'], rows), `${run.manifest.runId}-evaluations.csv`);
+  const names = measures.flatMap((name) => [name, `${name}Baseline`]);
+  saveCsv(csv([...header, ...rest, 'protocol', ...names], rows), `${run.manifest.runId}-evaluations.csv`);
 }
 
 function underWay({ evaluating }: Page) {
@@ -120,8 +143,8 @@ export function evaluations(page: Page) {
     : page.evaluating
       ? nothing
       : html`<p class="empty">
-          Not judged yet. A linear probe or a fine-tuning of a checkpoint shows what its encoder is worth, beside an
-          honest baseline.
+          Not judged yet. A linear probe, a clustering or a fine-tuning of a checkpoint shows what its encoder is worth,
+          beside an honest baseline.
         </p>`;
   const tools = rows.length
     ? html`<button class="tool" title="Save the evaluations as CSV" @click=${() => exportCsv(page)}>CSV</button>`

@@ -1,13 +1,20 @@
 /** Files and images of the run directory, asked for when first looked at and kept while they are likely to be again. */
-import type { EmbeddingFile, PicturesFile } from '../protocol/events';
+import type { ClusterFile, EmbeddingFile, PicturesFile } from '../protocol/events';
 import type { ToDashboard } from '../protocol/messages';
-import { problemOfEmbedding, problemOfPictures } from './check';
+import { problemOfClusters, problemOfEmbedding, problemOfPictures } from './check';
 import { send } from './host';
 
 interface Contents {
   pictures: PicturesFile;
   embedding: EmbeddingFile;
+  clusters: ClusterFile;
 }
+
+const problemOf: Record<keyof Contents, (content: unknown) => string | undefined> = {
+  reconstruction: problemOfPictures,
+  embedding: problemOfEmbedding,
+  clusters: problemOfClusters,
+};
 
 type Opened<T> =
   | { readonly state: 'loading' }
@@ -67,7 +74,7 @@ export function createFiles(changed: () => void, baseUri: () => string): Files {
       return loading;
     },
     receive({ type, file, content, error }) {
-      const problem = type === 'pictures' ? problemOfPictures(content) : problemOfEmbedding(content);
+      const problem = problemOf[type](content);
       const failed = error ?? (problem && `${file} ${problem}`);
       put(
         contents,

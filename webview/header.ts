@@ -71,6 +71,13 @@ function actions(page: Page): Action[] {
       enabled: canJudge,
     },
     {
+      label: 'Cluster',
+      icon: 'scatter',
+      title: 'k-means on the embeddings of the test images, beside a random-init encoder',
+      message: { type: 'evaluate', kind: 'cluster' },
+      enabled: canJudge,
+    },
+    {
       label: 'Fine-tune',
       icon: 'beaker',
       title: 'Train all weights of the newest checkpoint with labels, beside training from scratch',

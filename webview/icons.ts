@@ -8,6 +8,7 @@ import info from '@vscode/codicons/src/icons/info.svg' with { type: 'text' };
 import pause from '@vscode/codicons/src/icons/debug-pause.svg' with { type: 'text' };
 import play from '@vscode/codicons/src/icons/play.svg' with { type: 'text' };
 import save from '@vscode/codicons/src/icons/save.svg' with { type: 'text' };
+import scatter from '@vscode/codicons/src/icons/graph-scatter.svg' with { type: 'text' };
 import stop from '@vscode/codicons/src/icons/debug-stop.svg' with { type: 'text' };
 import table from '@vscode/codicons/src/icons/table.svg' with { type: 'text' };
 import target from '@vscode/codicons/src/icons/target.svg' with { type: 'text' };
@@ -15,7 +16,22 @@ import warning from '@vscode/codicons/src/icons/warning.svg' with { type: 'text'
 import zoomIn from '@vscode/codicons/src/icons/zoom-in.svg' with { type: 'text' };
 import zoomOut from '@vscode/codicons/src/icons/zoom-out.svg' with { type: 'text' };
 
-const icons = { beaker, error, folder, info, pause, play, save, stop, table, target, warning, zoomIn, zoomOut };
+const icons = {
+  beaker,
+  error,
+  folder,
+  info,
+  pause,
+  play,
+  save,
+  scatter,
+  stop,
+  table,
+  target,
+  warning,
+  zoomIn,
+  zoomOut,
+};
 
 export type IconName = keyof typeof icons;
 

@@ -7,7 +7,7 @@ import type { Files } from './files';
 import { remember, remembered, send } from './host';
 import { nearestIndex, union } from './numbers/nearest';
 
-export type Picture = 'curves' | 'pictures' | 'embedding';
+export type Picture = 'curves' | 'pictures' | 'embedding' | 'clusters';
 
 /** Survives a reload of the window. */
 export interface Choices {
