@@ -11,7 +11,7 @@ interface Contents {
 }
 
 const problemOf: Record<keyof Contents, (content: unknown) => string | undefined> = {
-  reconstruction: problemOfPictures,
+  pictures: problemOfPictures,
   embedding: problemOfEmbedding,
   clusters: problemOfClusters,
 };

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRun } from '../../client/index';
-import type { EmbeddingFile, PicturesFile, RunEvent } from '../../protocol/events';
+import type { ClusterFile, EmbeddingFile, PicturesFile, RunEvent } from '../../protocol/events';
 import { readSafetensors } from '../../trainer/jobs/safetensors';
-import { project, tessera, tinyWith, type Told } from './support';
+import { project, tessera, tiny, tinyWith, type Told } from './support';
 
 describe('the jobs, from the command line', () => {
   let file: string;
@@ -71,6 +72,36 @@ describe('the jobs, from the command line', () => {
     expect(run.status).toBe('finished');
     expect(run.evaluations.map(({ step }) => step)).toEqual([40, 40, 30, 40]);
     expect(existsSync(join(directory, 'evaluations', 'step-000040-finetune-1.safetensors'))).toBe(true);
+  });
+
+  it('clusters the test images, with pictures of each cluster', async () => {
+    const told = await tessera(folder, 'evaluate', '--kind', 'cluster', '--json');
+    const [scored] = json(told).filter((event) => event.type === 'evaluation');
+    expect(scored!.evaluation).toMatchObject({
+      kind: 'cluster',
+      labels: 0,
+      trainImages: 0,
+      testImages: 40,
+      baseline: { name: 'random init' },
+      protocol: expect.stringContaining('k 10, the best of 3') as string,
+    });
+    expect(Object.keys(scored!.evaluation.measures!)).toEqual(['nmi', 'ari', 'silhouette']);
+    const sheet = JSON.parse(await readFile(join(directory, scored!.file!), 'utf8')) as ClusterFile;
+    expect(sheet.clusters).toHaveLength(10);
+    expect(sheet.clusters.flatMap(({ counts }) => counts).reduce((a, b) => a + b)).toBe(40);
+    const { width, height } = await sharp(join(directory, sheet.png)).metadata();
+    expect([width, height]).toEqual([sheet.columns * sheet.tileSize, 10 * sheet.tileSize]);
+    expect((await tessera(folder, 'show')).stdout).toMatch(
+      /clustering @ step 40: .*random init .*; NMI 0\.\d{3} \(random init 0\.\d{3}\), ARI/,
+    );
+  });
+
+  it('says what clusters cannot be made of, and judges on', async () => {
+    const many = join(folder, 'many.jsonc');
+    await writeFile(many, JSON.stringify(tinyWith({}, { cluster: { k: 41 }, data: { ...tiny.data, test: 50 } })));
+    const { stdout } = await tessera(folder, 'evaluate', '--kind', 'cluster', '--config', many);
+    expect(stdout).toContain('40 test images cannot form 41 clusters: set `cluster.k` to at most 40');
+    expect((await readRun(directory)).status).toBe('finished');
   });
 
   it('judges by the config as it is now when named one, and as it was when the run began otherwise', async () => {

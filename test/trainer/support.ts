@@ -36,6 +36,7 @@ export const tiny = {
     embedEvery: 1000,
   },
   probe: { epochs: 5, learningRates: [0.1], k: 5 },
+  cluster: { restarts: 3 },
   finetune: { steps: 3, batchSize: 8 },
 };
 

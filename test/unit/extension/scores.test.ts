@@ -69,6 +69,12 @@ describe('the text beside a block', () => {
     expect(scoreLine('finetune', [tracked(judging, { alive: true })])).toBeUndefined();
   });
 
+  it('keeps clusterings apart from probes', () => {
+    const runs = [tracked([...trained, evaluation(4000, 0.62, { kind: 'cluster', labels: 0 })])];
+    expect(scoreLine('cluster', runs)?.text).toMatch(/^clustering 62\.0% @ step 4,000 · random init 38\.2%/);
+    expect(scoreLine('probe', runs)).toBeUndefined();
+  });
+
   it('keeps fine-tuning apart from probing', () => {
     const tuned = evaluation(4000, 0.62, {
       kind: 'finetune',
@@ -87,6 +93,15 @@ describe('tables', () => {
     const [header, , first] = scoresTable(evaluations).split('\n');
     expect(header).toBe('| step | protocol | top\\-1 \\(95% CI\\) | baseline \\(95% CI\\) | gain \\(95% CI\\) |');
     expect(first).toMatch(/71\.4% .*70\.4–72\.4.*random init 38\.2% .*37\.0–39\.0.*33\.2 .*30\.0 to .*35\.0/);
+  });
+
+  it('hold the further measures of those that have some', () => {
+    const measures = { nmi: { score: 0.41, baseline: 0.1 } };
+    const { evaluations } = runOf([launched, evaluation(10, 0.6, { kind: 'cluster', measures }), evaluation(10, 0.7)]);
+    const [header, , first, second] = scoresTable(evaluations).split('\n');
+    expect(header).toContain('measures');
+    expect(first).toContain('| NMI 0.410 \\(random init 0.100\\) |');
+    expect(second).toMatch(/\|\s+\|$/);
   });
 
   it('stay short however many scores there are', () => {

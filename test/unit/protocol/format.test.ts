@@ -4,6 +4,7 @@ import {
   formatDuration,
   formatEvaluation,
   formatGain,
+  formatMeasures,
   formatMetric,
   formatNumber,
   formatEngine,
@@ -80,6 +81,15 @@ describe('scores', () => {
   it('name their label share when it is not all', () => {
     expect(formatEvaluation({ kind: 'finetune', labels: 0.01 })).toBe('fine-tune, 1% labels');
     expect(formatEvaluation({ kind: 'probe', labels: 1 })).toBe('linear probe');
+    expect(formatEvaluation({ kind: 'cluster', labels: 0 })).toBe('clustering');
+  });
+
+  it('come with further measures beside the baseline', () => {
+    const baseline = { name: 'random init', top1: 0.1, interval: [0, 0.2] } as const;
+    const measures = { nmi: { score: 0.4124, baseline: 0.1 }, ari: { score: -0.02, baseline: 0 } };
+    expect(formatMeasures({ measures, baseline })).toBe('NMI 0.412 (random init 0.100), ARI −0.020 (0.000)');
+    expect(formatMeasures({ baseline })).toBe('');
+    expect(formatMeasures({ measures: { constructor: measures.nmi }, baseline })).toMatch(/^constructor 0\.412/);
   });
 });
 

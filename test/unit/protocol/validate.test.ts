@@ -164,6 +164,11 @@ describe('values that do not go together', () => {
     ['"pretrain": { "transform": { "crop": [1, 0.5] } }', '[1, 0.5]', /reversed; use \[0\.5, 1\]/],
     ['"finetune": { "labels": [0.1, 1, 0.1] }', '0.1', /listed twice/],
     [`"probe": { "labels": [${Array.from({ length: 11 }, (_, i) => (i + 1) / 11).join()}] }`, /^\[/, /at most 10/],
+    [
+      '"cluster": { "k": 20, "images": 10 }',
+      '20',
+      /10 images \("cluster.images"\) cannot form 20 clusters; use at most 10/,
+    ],
     ['"engine": "reference", "device": "webgpu"', '"webgpu"', /CPU only/],
   ])('%s', (block, at, message) => {
     const found = complaints(experiment(block));
@@ -189,6 +194,9 @@ describe('values that do not go together', () => {
 
   it('include a batch larger than the set, and test images that are the training images', () => {
     expect(complaints('{ "data": { "source": "a", "train": 10 } }')[0]![1]).toMatch(/batch of 64 .* set of 10/);
+    expect(complaints('{ "data": { "source": "a", "test": 5 }, "cluster": { "k": 6 } }')[0]![1]).toMatch(
+      /5 images \("data.test"\)/,
+    );
     expect(complaints('{ "data": { "source": "a", "testSource": "a" } }')[0]![1]).toMatch(/must not be the training/);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { problemOfEmbedding, problemOfPictures } from '../../../webview/check';
+import { problemOfClusters, problemOfEmbedding, problemOfPictures } from '../../../webview/check';
 
 const pictures = {
   step: 10,
@@ -21,11 +21,23 @@ const embedding = {
   columns: 2,
 };
 
+const clusters = {
+  step: 10,
+  png: 'media/c.png',
+  tileSize: 32,
+  columns: 12,
+  classes: ['cat', 'dog'],
+  clusters: [{ match: 1, counts: [1, 3], images: [{ id: 'a', label: 1, distance: 0.2 }] }],
+};
+const [cluster] = clusters.clusters;
+
 describe('a file that the page draws from', () => {
   it('is taken when it is whole', () => {
     expect(problemOfPictures(pictures)).toBeUndefined();
     expect(problemOfEmbedding(embedding)).toBeUndefined();
     expect(problemOfEmbedding({ ...embedding, labels: [1, 0] })).toBeUndefined();
+    expect(problemOfClusters(clusters)).toBeUndefined();
+    expect(problemOfClusters({ ...clusters, clusters: [{ counts: [0, 0], images: [] }] })).toBeUndefined();
   });
 
   it.each([
@@ -52,5 +64,18 @@ describe('a file that the page draws from', () => {
     [{ ...embedding, labels: [0] }, '2 `labels`'],
   ])('is refused as a map with what is wrong: %j', (content, problem) =>
     expect(problemOfEmbedding(content)).toContain(problem),
+  );
+
+  it.each([
+    [null, 'not an object'],
+    [{ ...clusters, png: undefined }, '`png`'],
+    [{ ...clusters, tileSize: 0 }, '`tileSize`'],
+    [{ ...clusters, classes: [1] }, '`classes`'],
+    [{ ...clusters, clusters: {} }, '`clusters`'],
+    [{ ...clusters, clusters: [{ ...cluster, counts: [1] }] }, '2 classes'],
+    [{ ...clusters, clusters: [{ ...cluster, match: 'cat' }] }, '`clusters`'],
+    [{ ...clusters, clusters: [{ ...cluster, images: [{ id: 'a', label: 0 }] }] }, '`clusters`'],
+  ])('is refused as clusters with what is wrong: %j', (content, problem) =>
+    expect(problemOfClusters(content)).toContain(problem),
   );
 });
