@@ -1,6 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import type { DeviceState, Engine, Specs } from '../engine/types';
-import type { Encoder } from '../nn/encoder';
+import { encoderOf, type Encoder } from '../nn/encoder';
 import type { Embeddings, ImageBatch, Watch } from './types';
 
 export interface Embedder {
@@ -21,7 +21,7 @@ export async function createEmbedder(
   state: Specs,
   imagesShape: readonly [number, number, number, number],
 ): Promise<Embedder> {
-  const parameters = Object.fromEntries(Object.entries(state).filter(([name]) => name.startsWith('encoder.')));
+  const parameters = encoderOf(state);
   const program = await engine.compile(
     (params, { images }) => ({ outputs: { embedding: encoder.embed(params, images as Tensor4D) } }),
     { state: parameters, inputs: { images: { shape: imagesShape, dtype: 'float32' } } },

@@ -1,14 +1,14 @@
-import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { mean } from '@tensorflow/tfjs-core';
 import type { FinetuneConfig } from '../../protocol/config';
 import { gelu, softmaxCrossEntropy } from '../engine/ops';
 import type { DeviceState, Engine, HostTensors, Tensors } from '../engine/types';
-import type { Encoder } from '../nn/encoder';
+import { encoderOf, type Encoder } from '../nn/encoder';
 import { normal } from '../nn/initializers';
 import { dense, initDense } from '../nn/layers';
 import { adamw } from '../nn/optimizer';
 import { learningRate } from '../nn/schedule';
-import { trainStep } from '../nn/train-step';
+import { trained, trainStep } from '../nn/train-step';
 import { checkLabels, checkTrainingLabels } from './labels';
 import { argmaxRows } from './linear-classifier';
 import { labelBudget, report } from './report';
@@ -114,8 +114,9 @@ async function trainClassifier(
     scale: (name) => (name.startsWith('encoder.') ? layerDecay ** (encoder.layers - encoder.layerOf(name)) : 1),
   });
   const loss = (params: Tensors, { images, labels }: Tensors) => {
-    const rows = softmaxCrossEntropy(logits(encoder, params, images as Tensor4D), labels as Tensor1D);
-    return { loss: mean<Scalar>(rows), metrics: {} };
+    const buffers: Record<string, Tensor> = {};
+    const rows = softmaxCrossEntropy(logits(encoder, params, images as Tensor4D, buffers), labels as Tensor1D);
+    return { loss: mean<Scalar>(rows), metrics: {}, buffers };
   };
   const schedule = {
     peak: (settings.baseLr * batchSize) / 256,
@@ -123,7 +124,7 @@ async function trainClassifier(
     warmupSteps: Math.round(settings.warmup * steps),
     totalSteps: steps,
   };
-  const state = engine.upload({ ...start, ...optimizer.init(start) });
+  const state = engine.upload({ ...start, ...optimizer.init(trained(start)) });
   const program = await engine.compile(trainStep({ loss }, optimizer), {
     state: state.specs,
     inputs: {
@@ -188,10 +189,10 @@ async function predict(
   }
 }
 
-/** images [B, H, W, C] -> embedding [B, width] -> hidden layers with GELU -> logits [B, classes]. */
-function logits(encoder: Encoder, params: Tensors, images: Tensor4D): Tensor2D {
+/** images [B, H, W, C] -> embedding [B, width] -> hidden layers with GELU -> logits [B, classes]; `updates` as for `embed`. */
+function logits(encoder: Encoder, params: Tensors, images: Tensor4D, updates?: Record<string, Tensor>): Tensor2D {
   const layers = Object.keys(params).filter((name) => /^head\.\d+\.kernel$/.test(name)).length;
-  let x = encoder.embed(params, images);
+  let x = encoder.embed(params, images, updates);
   for (let layer = 0; layer < layers; layer++) {
     if (layer > 0) x = gelu(x);
     x = dense(params, `head.${layer}`, x);
@@ -206,10 +207,6 @@ function initHead(width: number, hidden: readonly number[], classes: number, see
   const last = `head.${hidden.length}.kernel`;
   const small = normal([widths.at(-2)!, classes], HEAD_STD, seed, last);
   return Object.assign({}, ...layers, { [last]: small }) as HostTensors;
-}
-
-function encoderOf(params: HostTensors): HostTensors {
-  return Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith('encoder.')));
 }
 
 function describe({ head, layerDecay, optimizer }: FinetuneOptions, { batchSize, steps }: Budget): string {

@@ -17,6 +17,7 @@ import {
 import { finetuneEvaluation } from '../evals/finetune';
 import { probeEvaluation } from '../evals/linear-probe';
 import { createMethod, type Method } from '../methods/index';
+import { encoderOf } from '../nn/encoder';
 import { checkpointSteps, loadCheckpoint } from './checkpoint';
 import { SHOWN, writeClusterSheet } from './cluster-sheet';
 import { chooseEngine } from './engine-choice';
@@ -173,8 +174,4 @@ export async function evaluate(session: Session, params: EvaluateParams): Promis
   }
   // Evaluating does not train: a run that had crashed is now one that can be resumed.
   return status === 'running' || status === 'paused' ? 'interrupted' : status;
-}
-
-function encoderOf(params: HostTensors): HostTensors {
-  return Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith('encoder.')));
 }

@@ -37,3 +37,7 @@ export interface PatchEncoder extends Encoder {
    */
   encodeVisible(params: Tensors, images: Tensor4D, keep: Tensor2D): Tensor3D;
 }
+
+/** The part of a state that is the encoder's: its parameters and running statistics. */
+export const encoderOf = <T>(state: Readonly<Record<string, T>>): Record<string, T> =>
+  Object.fromEntries(Object.entries(state).filter(([name]) => /^(buffer\.)?encoder\./.test(name)));

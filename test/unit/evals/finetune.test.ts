@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine, type Engine, type HostTensors } from '../../../trainer/engine';
 import { createEmbedder, finetuneEvaluation, type FinetuneOptions, type LabelledImages } from '../../../trainer/evals';
+import { createResNet } from '../../../trainer/nn/resnet';
 import { createVit } from '../../../trainer/nn/vit';
 import { random } from '../../../trainer/random/random';
 import { collect, names } from './data';
@@ -117,6 +118,18 @@ describe('fine-tuning', () => {
 
     expect(done).toEqual([...done].sort((a, b) => a - b));
     expect(done.at(-1)).toBe(1);
+  });
+
+  it('moves the running statistics of a residual network, and gives them back', async () => {
+    const resnet = createResNet({ depth: 18, stem: 'cifar', width: 4 });
+    const before = resnet.init(1);
+    const input = { encoder: resnet, pretrained: before, data: tints() };
+    const slower = { ...options, steps: 80, optimizer: { ...options.optimizer, baseLr: 0.05 } };
+    const [result] = await collect(finetuneEvaluation(engine, input, slower));
+    const { weights, evaluation } = result!;
+    expect(evaluation.score.top1).toBeGreaterThan(0.5);
+    expect(Object.keys(weights)).toEqual(expect.arrayContaining(Object.keys(before)));
+    expect(distance(weights, before, 'buffer.encoder.stem.norm.mean')).toBeGreaterThan(0);
   });
 
   it('is above training from scratch when the encoder knows the images already', async () => {
