@@ -1,12 +1,13 @@
 /**
- * The encoder as PyTorch users load it: safetensors with the parameter names of timm's VisionTransformer
- * (docs/export.md). Linear weights become [out, in], the patch projection a convolution's [out, channel, row, column].
+ * The encoder as PyTorch users load it: safetensors with the parameter names of timm's VisionTransformer, or of
+ * torchvision's ResNet (docs/export.md). Linear weights become [out, in], the patch projection a convolution's [out, channel, row, column].
  */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { ExperimentConfig } from '../../protocol/config';
+import type { BackboneConfig, ExperimentConfig } from '../../protocol/config';
 import type { HostTensor, HostTensors } from '../engine/types';
 import { sinCosPositions } from '../nn/positions';
+import { torchvisionTensors } from './export-resnet';
 import { keepSafetensors } from './safetensors';
 
 const CHANNELS = 3;
@@ -21,11 +22,29 @@ export interface ExportFacts {
 /** Writes the encoder out of a checkpoint's parameters, with what is needed to build and feed the model. Returns how many tensors. */
 export async function exportEncoder(file: string, params: HostTensors, facts: ExportFacts): Promise<number> {
   const { data, pretrain } = facts.config;
-  const { backbone } = pretrain;
-  if (backbone.type !== 'vit') throw new Error(`A "${backbone.type}" cannot be exported yet; only a "vit" can.`);
+  const { model, tensors } = asPublished(params, pretrain.backbone, data.imageSize);
+  const metadata = {
+    format: 'pt',
+    model: JSON.stringify(model),
+    mean: JSON.stringify(facts.normalization.mean),
+    std: JSON.stringify(facts.normalization.std),
+    run: facts.runId,
+    step: String(facts.step),
+  };
+  await mkdir(dirname(file), { recursive: true });
+  await keepSafetensors(file, tensors, metadata);
+  return Object.keys(tensors).length;
+}
+
+/** The tensors as a library of PyTorch has them, and what builds its model. */
+function asPublished(params: HostTensors, backbone: BackboneConfig, imageSize: number) {
+  if (backbone.type !== 'vit') {
+    const { type, stem, width } = backbone;
+    return { model: { architecture: type, stem, width }, tensors: torchvisionTensors(params) };
+  }
   const { patchSize, width, depth, heads, mlpRatio } = backbone;
   const model = {
-    img_size: data.imageSize,
+    img_size: imageSize,
     patch_size: patchSize,
     embed_dim: width,
     depth,
@@ -36,18 +55,7 @@ export async function exportEncoder(file: string, params: HostTensors, facts: Ex
     fc_norm: false,
     num_classes: 0,
   };
-  const metadata = {
-    format: 'pt',
-    model: JSON.stringify(model),
-    mean: JSON.stringify(facts.normalization.mean),
-    std: JSON.stringify(facts.normalization.std),
-    run: facts.runId,
-    step: String(facts.step),
-  };
-  const tensors = timmTensors(params, data.imageSize / patchSize, patchSize);
-  await mkdir(dirname(file), { recursive: true });
-  await keepSafetensors(file, tensors, metadata);
-  return Object.keys(tensors).length;
+  return { model, tensors: timmTensors(params, imageSize / patchSize, patchSize) };
 }
 
 /** Parameters under `encoder.` by timm's names; the fixed positions become `pos_embed` [1, patches, width]. */

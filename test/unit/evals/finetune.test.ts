@@ -127,7 +127,7 @@ describe('fine-tuning', () => {
     const slower = { ...options, steps: 80, optimizer: { ...options.optimizer, baseLr: 0.05 } };
     const [result] = await collect(finetuneEvaluation(engine, input, slower));
     const { weights, evaluation } = result!;
-    expect(evaluation.score.top1).toBeGreaterThan(0.5);
+    expect(evaluation.score.top1).toBeGreaterThan(0.4);
     expect(Object.keys(weights)).toEqual(expect.arrayContaining(Object.keys(before)));
     expect(distance(weights, before, 'buffer.encoder.stem.norm.mean')).toBeGreaterThan(0);
   });

@@ -8,6 +8,8 @@ import { createEngine } from '../../../trainer/engine/index';
 import type { HostTensors } from '../../../trainer/engine/types';
 import { exportEncoder } from '../../../trainer/jobs/export';
 import { readSafetensors } from '../../../trainer/jobs/safetensors';
+import { torchvisionTensors } from '../../../trainer/jobs/export-resnet';
+import { createResNet } from '../../../trainer/nn/resnet';
 import { createVit } from '../../../trainer/nn/vit';
 import { random } from '../../../trainer/random/random';
 
@@ -122,4 +124,29 @@ it('the exported file, loaded by its documented names, gives the encoder’s emb
     num_heads: 2,
   });
   expect(metadata).toMatchObject({ mean: '[0.5,0.4,0.3]', std: '[0.2,0.2,0.1]', run: 'a-run', step: '7' });
+});
+
+it('a residual network goes out under torchvision’s names, its convolutions with channels first', () => {
+  const encoder = createResNet({ depth: 18, stem: 'cifar', width: 2 });
+  const params = encoder.init(3);
+  const tensors = torchvisionTensors(params);
+  expect(Object.keys(tensors)).toHaveLength(Object.keys(params).length);
+  expect(Object.keys(tensors)).toEqual(
+    expect.arrayContaining([
+      'conv1.weight',
+      ...['weight', 'bias', 'running_mean', 'running_var'].map((part) => `bn1.${part}`),
+      ...['conv1.weight', 'bn1.running_var', 'conv2.weight', 'bn2.bias'].map((part) => `layer1.0.${part}`),
+      ...['downsample.0.weight', 'downsample.1.running_mean'].map((part) => `layer4.0.${part}`),
+    ]),
+  );
+  const kernel = params['encoder.stages.3.blocks.0.shortcut.conv.kernel']!;
+  const weight = tensors['layer4.0.downsample.0.weight']!;
+  expect([kernel.shape, weight.shape]).toEqual([
+    [1, 1, 8, 16],
+    [16, 8, 1, 1],
+  ]);
+  expect(weight.data[5 * 8 + 3]).toBe(kernel.data[3 * 16 + 5]);
+  const [stem, conv1] = [params['encoder.stem.conv.kernel']!, tensors['conv1.weight']!];
+  // Row 2, column 1, input 1, output 0.
+  expect(conv1.data[1 * 9 + 2 * 3 + 1]).toBe(stem.data[((2 * 3 + 1) * 3 + 1) * 2]);
 });
