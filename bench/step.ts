@@ -4,7 +4,7 @@
  */
 import { createEngine } from '../trainer/engine/index';
 import { createMethod } from '../trainer/methods/index';
-import { adamw } from '../trainer/nn/optimizer';
+import { adamw } from '../trainer/nn/adamw';
 import { trainStep } from '../trainer/nn/train-step';
 import { random } from '../trainer/random/random';
 import { PretrainConfig } from '../protocol/config';

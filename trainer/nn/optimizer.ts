@@ -1,18 +1,15 @@
-/** AdamW (Loshchilov and Hutter 2019) over named parameters, as one pure and traceable function. */
+/** What all optimizers have in common: the interface, and parameters updated together in packs. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import type { HostTensors, Tensors } from '../engine/types';
-import { constant } from './initializers';
 
-export interface AdamwConfig {
-  /** Decay rates of the first and second moment. */
-  readonly betas: readonly [number, number];
-  readonly eps?: number;
-  /** Decoupled: each update also takes lr * weightDecay of a parameter away. */
+/** What every optimizer can be told. */
+export interface UpdateRules {
+  /** AdamW: each update takes lr * weightDecay of a parameter away. SGD and LARS: this share of it is added to its gradient. */
   readonly weightDecay: number;
   /** Which parameters decay; by default those of more than one axis, so no bias, norm or mask token. */
   readonly decays?: (name: string, shape: readonly number[]) => boolean;
-  /** Multiplies the learning rate of a parameter, for layer-wise decay; 1 by default. */
+  /** Multiplies the learning rate of a parameter, for layer-wise decay; 1 by default, 0 for one that is frozen. */
   readonly scale?: (name: string) => number;
   /** Scales all gradients down to this global norm when theirs is larger. */
   readonly clipNorm?: number;
@@ -20,8 +17,8 @@ export interface AdamwConfig {
 
 export interface Optimizer {
   /**
-   * Zero moments. Parameters that are updated alike share a pair, `optimizer.m.<i>` and `optimizer.v.<i>` [sum of their
-   * sizes], in the order of their names.
+   * Zero moments. Parameters that are updated alike share theirs, `optimizer.<moment>.<i>` [sum of their sizes], in the
+   * order of their names.
    */
   init(params: HostTensors): HostTensors;
   /**
@@ -40,8 +37,14 @@ export interface Optimizer {
 }
 
 export const OPTIMIZER_PREFIX = 'optimizer.';
-const firstMoment = (pack: number) => `${OPTIMIZER_PREFIX}m.${pack}`;
-const secondMoment = (pack: number) => `${OPTIMIZER_PREFIX}v.${pack}`;
+
+/** Parameters that are updated as one tensor, their values end to end. */
+export interface Pack {
+  readonly members: readonly { readonly name: string; readonly shape: readonly number[]; readonly size: number }[];
+  readonly decays: boolean;
+  readonly scale: number;
+  readonly size: number;
+}
 
 /**
  * Parameters are updated together up to this many values: an op on fewer runs on one thread, and for the smallest its
@@ -49,83 +52,13 @@ const secondMoment = (pack: number) => `${OPTIMIZER_PREFIX}v.${pack}`;
  */
 const PACK = 2 ** 18;
 
-export function adamw(config: AdamwConfig): Optimizer {
-  const [beta1, beta2] = config.betas;
-  const eps = config.eps ?? 1e-8;
-  const decays = config.decays ?? ((_name, shape) => shape.length > 1);
-  const scale = config.scale ?? (() => 1);
-
-  return {
-    init(params) {
-      const moments = packsOf(params, decays, scale).flatMap((pack, i) => [
-        [firstMoment(i), constant([pack.size], 0)] as const,
-        [secondMoment(i), constant([pack.size], 0)] as const,
-      ]);
-      return Object.fromEntries(moments);
-    },
-
-    update(params, grads, state, lr, step, weightDecay) {
-      const packs = packsOf(params, decays, scale);
-      const gradients = packs.map(({ members }) =>
-        tf.concat(members.map(({ name, size }) => tf.reshape(grads[name]!, [size]))),
-      );
-      const squares = gradients.map((gradient) => tf.square(gradient));
-      const gradNorm: Scalar = tf.sqrt(squares.map((square) => tf.sum<Scalar>(square)).reduce((a, b) => tf.add(a, b)));
-      // As in PyTorch's clip_grad_norm_, whose 1e-6 keeps the quotient finite.
-      const clip =
-        config.clipNorm === undefined ? null : tf.minimum(tf.div(config.clipNorm, tf.add(gradNorm, 1e-6)), 1);
-
-      // The moments are kept as sums, m + g and v + g² with the older terms decayed: the averages of the paper are these
-      // times 1 - beta. That factor and both bias corrections go into two scalars, so that the large tensors see fewer
-      // ops: lr (m / c1) / (sqrt(v / c2) + eps) = (lr sqrt(c2) / c1) m / (sqrt(v) + eps sqrt(c2)).
-      const correction1 = tf.div(tf.sub(1, tf.pow(beta1, step)), 1 - beta1);
-      const correction2 = tf.sqrt(tf.div(tf.sub(1, tf.pow(beta2, step)), 1 - beta2));
-      const floor = tf.mul(eps, correction2);
-
-      const next = { params: {} as Record<string, Tensor>, state: {} as Record<string, Tensor> };
-      packs.forEach((pack, i) => {
-        const gradient = clip ? tf.mul(gradients[i]!, clip) : gradients[i]!;
-        const square = clip ? tf.square(gradient) : squares[i]!;
-        const ownLr = pack.scale === 1 ? lr : tf.mul(lr, pack.scale);
-        const rate = tf.div(tf.mul(ownLr, correction2), correction1);
-
-        const m = tf.add(tf.mul(state[firstMoment(i)]!, beta1), gradient);
-        const v = tf.add(tf.mul(state[secondMoment(i)]!, beta2), square);
-        next.state[firstMoment(i)] = m;
-        next.state[secondMoment(i)] = v;
-
-        const update = tf.mul(tf.div(m, tf.add(tf.sqrt(v), floor)), rate); // [pack.size]
-        const keep = tf.sub(1, tf.mul(ownLr, weightDecay ?? config.weightDecay));
-        const parts = split(
-          update,
-          pack.members.map(({ size }) => size),
-        );
-        pack.members.forEach(({ name }, at) => {
-          const old = params[name]!;
-          const kept = pack.decays ? tf.mul(old, keep) : old;
-          next.params[name] = tf.sub(kept, tf.reshape(parts[at]!, old.shape));
-        });
-      });
-      return { ...next, gradNorm };
-    },
-  };
-}
-
-/** Parameters that are updated as one tensor, their values end to end. */
-interface Pack {
-  readonly members: { readonly name: string; readonly size: number }[];
-  readonly decays: boolean;
-  readonly scale: number;
-  size: number;
-}
-
-function packsOf(
+export function packsOf(
   params: Readonly<Record<string, { readonly shape: readonly number[] }>>,
-  decays: (name: string, shape: readonly number[]) => boolean,
-  scale: (name: string) => number,
+  { decays = (_name, shape) => shape.length > 1, scale = () => 1 }: UpdateRules,
 ): Pack[] {
-  const packs: Pack[] = [];
-  const open = new Map<string, Pack>();
+  type Open = Pack & { members: Pack['members'][number][]; size: number };
+  const packs: Open[] = [];
+  const open = new Map<string, Open>();
   // Sorted, so that a checkpoint may give the parameters in any order.
   for (const name of Object.keys(params).sort()) {
     const { shape } = params[name]!;
@@ -138,11 +71,40 @@ function packsOf(
       packs.push(pack);
       open.set(key, pack);
     }
-    pack.members.push({ name, size });
+    pack.members.push({ name, shape, size });
     pack.size += size;
   }
   return packs;
 }
+
+/** The values of a pack's members, end to end: [pack.size]. */
+export function joined({ members }: Pack, tensors: Tensors): Tensor1D {
+  return tf.concat(members.map(({ name, size }) => tf.reshape(tensors[name]!, [size])));
+}
+
+/** The inverse of `joined`: values [pack.size] -> the members by their names, in their shapes. */
+export function parted({ members }: Pack, values: Tensor): Record<string, Tensor> {
+  const parts = split(
+    values,
+    members.map(({ size }) => size),
+  );
+  return Object.fromEntries(members.map(({ name, shape }, i) => [name, tf.reshape(parts[i]!, [...shape])]));
+}
+
+/** The gradients of each pack as they are used, and the norm of all as they were given. */
+export function clipped(packs: readonly Pack[], grads: Tensors, { clipNorm }: UpdateRules) {
+  const raw = packs.map((pack) => joined(pack, grads));
+  const rawSquares = raw.map((gradient) => tf.square(gradient));
+  const gradNorm: Scalar = tf.sqrt(rawSquares.map((square) => tf.sum<Scalar>(square)).reduce((a, b) => tf.add(a, b)));
+  if (clipNorm === undefined) return { gradients: raw, squares: rawSquares, gradNorm };
+  // As in PyTorch's clip_grad_norm_, whose 1e-6 keeps the quotient finite.
+  const clip = tf.minimum(tf.div(clipNorm, tf.add(gradNorm, 1e-6)), 1);
+  const gradients = raw.map((gradient) => tf.mul(gradient, clip));
+  return { gradients, squares: gradients.map((gradient) => tf.square(gradient)), gradNorm };
+}
+
+/** The learning rate of a pack. */
+export const rateOf = ({ scale }: Pack, lr: Scalar): Scalar => (scale === 1 ? lr : tf.mul(lr, scale));
 
 /**
  * Splits [sum of sizes] into parts of the given sizes, a few at a time: on WebGPU one op may write to no more tensors

@@ -10,7 +10,7 @@ import { createMethod } from '../../../trainer/methods/index';
 import { visiblePatches } from '../../../trainer/methods/mae';
 import type { PatchEncoder } from '../../../trainer/nn/encoder';
 import { normal } from '../../../trainer/nn/initializers';
-import { adamw } from '../../../trainer/nn/optimizer';
+import { adamw } from '../../../trainer/nn/adamw';
 import { trainStep } from '../../../trainer/nn/train-step';
 import { random } from '../../../trainer/random/random';
 import { evaluate, specsOf, withSpecs } from '../nn/evaluate';

@@ -6,8 +6,8 @@ import type { Engine, EngineName, HostTensors, Program, Specs, TypedArray } from
 import { PretrainConfig } from '../../../protocol/config';
 import { createMethod } from '../../../trainer/methods/index';
 import { dense } from '../../../trainer/nn/layers';
-import { adamw } from '../../../trainer/nn/optimizer';
-import type { AdamwConfig } from '../../../trainer/nn/optimizer';
+import { adamw } from '../../../trainer/nn/adamw';
+import type { AdamwConfig } from '../../../trainer/nn/adamw';
 import { learningRate } from '../../../trainer/nn/schedule';
 import type { Schedule } from '../../../trainer/nn/schedule';
 import { trainStep } from '../../../trainer/nn/train-step';

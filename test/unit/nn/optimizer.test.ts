@@ -3,10 +3,15 @@ import type { Scalar } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { HostTensors, Tensors } from '../../../trainer/engine/types';
 import { normal } from '../../../trainer/nn/initializers';
-import { adamw } from '../../../trainer/nn/optimizer';
-import type { AdamwConfig } from '../../../trainer/nn/optimizer';
+import { adamw } from '../../../trainer/nn/adamw';
+import type { AdamwConfig } from '../../../trainer/nn/adamw';
+import { createOptimizer } from '../../../trainer/nn/create-optimizer';
+import { lars } from '../../../trainer/nn/lars';
+import type { Optimizer } from '../../../trainer/nn/optimizer';
+import { sgd } from '../../../trainer/nn/sgd';
 import { trainStep, type Loss } from '../../../trainer/nn/train-step';
 import { size } from '../../../trainer/engine/shapes';
+import { readFixture, under } from '../methods/fixture';
 import { evaluate, float32 } from './evaluate';
 
 /** The algorithm of the paper on one number at a time. */
@@ -49,12 +54,16 @@ const gradients: HostTensors = Object.fromEntries(
 );
 const lrs = [0.1, 0.2, 0.05];
 
-/** The parameters after one update per learning rate, always with the same gradients. */
-async function updated(config: AdamwConfig, from = start) {
-  const optimizer = adamw(config);
+/** The parameters after one update per learning rate, with the gradients of each. */
+async function run(
+  optimizer: Optimizer,
+  from: HostTensors,
+  rates: ArrayLike<number>,
+  gradientsOf: (update: number) => HostTensors,
+) {
   let values = { ...from, ...optimizer.init(from) };
   let norm = 0;
-  for (const [i, lr] of lrs.entries()) {
+  for (const [i, lr] of Array.from(rates).entries()) {
     const next = await evaluate(
       (state, { lr, step, ...grads }) => {
         const split = (moments: boolean): Tensors =>
@@ -63,7 +72,7 @@ async function updated(config: AdamwConfig, from = start) {
         return { ...result.params, ...result.state, norm: result.gradNorm };
       },
       values,
-      { ...gradients, lr: float32([], [lr]), step: float32([], [i + 1]) },
+      { ...gradientsOf(i), lr: float32([], [lr]), step: float32([], [i + 1]) },
     );
     const { norm: gradNorm, ...rest } = next;
     norm = gradNorm!.data[0]!;
@@ -71,6 +80,8 @@ async function updated(config: AdamwConfig, from = start) {
   }
   return { values, norm };
 }
+
+const updated = (config: AdamwConfig, from = start) => run(adamw(config), from, lrs, () => gradients);
 
 const globalNorm = Math.sqrt(
   Object.values(gradients)
@@ -125,6 +136,82 @@ describe('AdamW', () => {
     expect(sizes({ scale: (name) => (name === 'parameter 1' ? 0.5 : 1) })).toEqual(
       pairs(5 + 3, 3 * 5, 520 * 505, 2 * 2),
     );
+  });
+});
+
+interface About {
+  readonly lrs: readonly number[];
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly clipNorm?: number;
+}
+
+describe.each([
+  ['SGD with Nesterov momentum', 'sgd', sgd],
+  ['SGD without momentum or decay, gradients clipped', 'sgd-plain', sgd],
+  ['LARS', 'lars', lars],
+] as const)('%s', (_, name, make) => {
+  const read = readFixture(new URL(`../../fixtures/optimizers/${name}.safetensors`, import.meta.url));
+  const about = read.about as About;
+  const before = under('before.', read.tensors);
+  const after = under('after.', read.tensors);
+  const gradientsOf = (update: number): HostTensors =>
+    Object.fromEntries(
+      Object.entries(under('gradients.', read.tensors)).map(([name, { dtype, shape, data }]) => {
+        const own = shape.slice(1);
+        return [name, { dtype, shape: own, data: data.slice(update * size(own), (update + 1) * size(own)) }];
+      }),
+    );
+
+  it('is PyTorch’s over five updates: fixtures/optimizers/generate.py', async () => {
+    const { values } = await run(make(about), before, about.lrs, gradientsOf);
+    for (const [name, { data, shape }] of Object.entries(after)) {
+      expect(values[name]!.shape).toEqual(shape);
+      const moved = Math.hypot(...Array.from(data, (value, i) => value - before[name]!.data[i]!));
+      const error = Math.hypot(...Array.from(data, (value, i) => value - values[name]!.data[i]!));
+      // Relative to how far it went; what stands still does so exactly, but for rounding.
+      expect(error, name).toBeLessThanOrEqual(1e-5 * Math.max(moved, 1e-2));
+    }
+  });
+
+  it('leaves a parameter of scale 0 alone', async () => {
+    const frozen = make({ ...about, scale: (name) => (name === 'kernel' ? 0 : 1) });
+    const { values } = await run(frozen, before, about.lrs, gradientsOf);
+    expect(values.kernel).toEqual(before.kernel);
+    expect(values.other).not.toEqual(before.other);
+  });
+
+  it('takes a weight decay that is given over the configured one', async () => {
+    const params = { kernel: before.kernel! };
+    const once = (optimizer: Optimizer, decay?: number) =>
+      evaluate(
+        (state, { kernel, lr, step, decay: given }) => {
+          const { kernel: own, ...moments } = state;
+          const scalars = [lr as Scalar, step as Scalar, decay === undefined ? undefined : (given as Scalar)] as const;
+          return { ...optimizer.update({ kernel: own! }, { kernel: kernel! }, moments, ...scalars).params };
+        },
+        { ...params, ...optimizer.init(params) },
+        {
+          kernel: gradientsOf(0).kernel!,
+          lr: float32([], [0.5]),
+          step: float32([], [1]),
+          decay: float32([], [decay ?? 0]),
+        },
+      );
+    const configured = await once(make({ ...about, weightDecay: 0.25 }));
+    expect(await once(make({ ...about, weightDecay: 0 }), 0.25)).toEqual(configured);
+    expect(await once(make({ ...about, weightDecay: 0 }))).not.toEqual(configured);
+  });
+});
+
+describe('the optimizer of a config', () => {
+  it.each([
+    ['adamw', ['optimizer.m.0', 'optimizer.v.0']],
+    ['sgd', ['optimizer.velocity.0']],
+    ['lars', ['optimizer.velocity.0']],
+  ] as const)('%s keeps its own moments', (type, moments) => {
+    const optimizer = createOptimizer({ type, betas: [0.9, 0.95], momentum: 0.9, weightDecay: 0 });
+    expect(Object.keys(optimizer.init({ kernel: start.kernel! }))).toEqual(moments);
   });
 });
 
