@@ -1,5 +1,5 @@
 /** What a schema cannot say: which values of an experiment config do not go together. */
-import type { ExperimentConfig, MaeConfig, OptimizerConfig, TransformConfig } from './config';
+import type { ExperimentConfig, MaeConfig, MocoConfig, OptimizerConfig, TransformConfig } from './config';
 
 export type JsonPath = readonly (string | number)[];
 
@@ -60,12 +60,44 @@ function checkBackbone({ data: { imageSize }, pretrain: { backbone } }: Experime
 }
 
 /** What the pretext task asks of the other values. */
-function checkMethod({ data: { imageSize }, pretrain }: ExperimentConfig, complain: Complain): void {
+function checkMethod({ data, pretrain }: ExperimentConfig, complain: Complain): void {
   switch (pretrain.method) {
     case 'mae':
       checkTransformer(pretrain.decoder, ['pretrain', 'decoder'], complain);
-      if (needsPatches(pretrain, complain)) checkMask(pretrain, imageSize, complain);
+      if (needsPatches(pretrain, complain)) checkMask(pretrain, data.imageSize, complain);
+      break;
+    case 'simclr':
+      checkNegatives(pretrain.batchSize, complain);
+      break;
+    case 'moco':
+      if (pretrain.version === 'v2') checkQueue(pretrain, data.train, complain);
+      else checkNegatives(pretrain.batchSize, complain);
   }
+}
+
+/** For methods whose negatives are the other images of the batch. */
+function checkNegatives(batchSize: number, complain: Complain): void {
+  if (batchSize > 1) return;
+  complain(
+    ['pretrain', 'batchSize'],
+    'A batch of one image has no others to tell it from; use at least 2, better 64 or more.',
+  );
+}
+
+function checkQueue({ queue, batchSize }: MocoConfig, images: number | undefined, complain: Complain): void {
+  const wrong = queueProblem(queue, batchSize, images);
+  if (wrong) complain(['pretrain', 'queue'], wrong);
+}
+
+/** What is wrong with a queue of keys for so many training images, if their number is known. */
+export function queueProblem(queue: number, batchSize: number, images = Infinity): string | undefined {
+  const most = Math.floor(images / batchSize) * batchSize;
+  if (queue > images) {
+    return `A queue of ${queue} is larger than the training set of ${images}, so an image would be told from itself; use at most ${most}.`;
+  }
+  if (queue % batchSize === 0) return undefined;
+  const nearest = Math.min(most, Math.max(1, Math.round(queue / batchSize)) * batchSize);
+  return `Each batch takes the place of the oldest in the queue, and ${queue} is not a multiple of the batch of ${batchSize}; use ${nearest}.`;
 }
 
 function needsPatches({ method, backbone }: ExperimentConfig['pretrain'], complain: Complain): boolean {

@@ -2,10 +2,14 @@
 import type * as z from 'zod';
 import { oneOf, withLength } from '../training';
 import { MaeConfig } from './mae';
+import { MocoConfig } from './moco';
+import { SimclrConfig } from './simclr';
 
-export const PretrainConfig = oneOf('method', 'mae', [MaeConfig])
+export const PretrainConfig = oneOf('method', 'mae', [MaeConfig, SimclrConfig, MocoConfig])
   .transform(withLength(100))
   .describe('Pretraining without labels.');
 
 export type PretrainConfig = z.output<typeof PretrainConfig>;
 export type { DecoderConfig, MaeConfig } from './mae';
+export type { MocoConfig } from './moco';
+export type { SimclrConfig } from './simclr';

@@ -1,9 +1,11 @@
 /** From the `pretrain` block of an experiment to its method. */
 import type { PretrainConfig } from '../../protocol/config';
-import type { PatchEncoder } from '../nn/encoder';
+import type { Encoder, PatchEncoder } from '../nn/encoder';
 import { createVit } from '../nn/vit';
 import { createMae } from './mae';
 import { createDecoder } from './mae-decoder';
+import { createMoco } from './moco';
+import { createSimclr } from './simclr';
 import type { Method } from './method';
 
 export type { Method } from './method';
@@ -23,7 +25,16 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
       });
       return createMae(config, imageSize, encoder, decoder);
     }
+    case 'simclr':
+      return createSimclr(config, imageSize, anyEncoder(config, imageSize));
+    case 'moco':
+      return createMoco(config, imageSize, anyEncoder(config, imageSize));
   }
+}
+
+/** The backbone of methods that want an embedding and nothing else. */
+function anyEncoder(config: PretrainConfig, imageSize: number): Encoder {
+  return patchEncoder(config, imageSize);
 }
 
 /** The backbone of methods that see an image as patches. */
