@@ -6,7 +6,7 @@ import type { DeviceState, Engine, HostTensors, Tensors } from '../engine/types'
 import { encoderOf, type Encoder } from '../nn/encoder';
 import { normal } from '../nn/initializers';
 import { dense, initDense } from '../nn/layers';
-import { adamw } from '../nn/optimizer';
+import { createOptimizer } from '../nn/create-optimizer';
 import { learningRate } from '../nn/schedule';
 import { trained, trainStep } from '../nn/train-step';
 import { checkLabels, checkTrainingLabels } from './labels';
@@ -109,7 +109,7 @@ async function trainClassifier(
   { batchSize, steps, layerDecay, optimizer: settings }: FinetuneOptions & Budget,
   { onProgress, signal }: { readonly onProgress: (done: number) => void; readonly signal?: AbortSignal },
 ): Promise<{ readonly weights: HostTensors; readonly predictions: Int32Array }> {
-  const optimizer = adamw({
+  const optimizer = createOptimizer({
     ...settings,
     scale: (name) => (name.startsWith('encoder.') ? layerDecay ** (encoder.layers - encoder.layerOf(name)) : 1),
   });
@@ -212,5 +212,7 @@ function initHead(width: number, hidden: readonly number[], classes: number, see
 function describe({ head, layerDecay, optimizer }: FinetuneOptions, { batchSize, steps }: Budget): string {
   const shape = head.length === 0 ? 'linear head' : `head with ${head.join(', ')} hidden units`;
   const decay = layerDecay === 1 ? '' : `, layer decay ${layerDecay} (1 from scratch)`;
-  return `all weights, ${shape}, ${steps} steps of ${batchSize} images, AdamW, base lr ${optimizer.baseLr}${decay}`;
+  return `all weights, ${shape}, ${steps} steps of ${batchSize} images, ${optimizerName[optimizer.type]}, base lr ${optimizer.baseLr}${decay}`;
 }
+
+const optimizerName = { adamw: 'AdamW', sgd: 'SGD', lars: 'LARS' } as const;

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
 import { createLoader, stepsPerEpoch, type Batch, type ImageSet } from '../data/index';
 import { createMethod } from '../methods/index';
-import { adamw } from '../nn/optimizer';
+import { createOptimizer } from '../nn/create-optimizer';
 import { learningRate } from '../nn/schedule';
 import { trained, trainStep } from '../nn/train-step';
 import { random } from '../random/random';
@@ -182,10 +182,10 @@ async function openAndPrepare(session: Session) {
 async function prepare({ config, directory }: Session) {
   const { seed, pretrain: settings, data } = config;
   const method = createMethod(settings, data.imageSize);
-  const optimizer = adamw(settings.optimizer);
+  const optimizer = createOptimizer(settings.optimizer);
   const params = method.init(seed);
   // The state: parameters, buffers and the optimizer's moments.
-  const fresh = { ...params, ...optimizer.init(trained(params)) };
+  const fresh = { ...params, ...optimizer.init(trained(params, method.isFrozen)) };
   const { checkpoint, damaged } = await newestCheckpoint(directory, fresh);
   const { engine, fallback } = await chooseEngine(config);
   try {

@@ -51,7 +51,12 @@ export function pairPictures(note: string, compare: (params: Tensors, inputs: Pa
       const { first, second, loss, negatives } = compare(params, pair);
       // The views of an image beside each other: agreement is a diagonal of squares of two.
       const views: Tensor2D = tf.reshape(tf.stack([first, second], 1), [-1, first.shape[1]]); // [2B, D]
-      const painted = { first: pair.first, second: pair.second, loss, similarities: tf.matMul(views, views, false, true) };
+      const painted = {
+        first: pair.first,
+        second: pair.second,
+        loss,
+        similarities: tf.matMul(views, views, false, true),
+      };
       return negatives ? { ...painted, negatives } : painted;
     },
     read: ({ similarities, negatives }) => readSimilarities(similarities!, negatives),
@@ -70,7 +75,10 @@ function readSimilarities({ data, shape }: HostTensor, negatives?: HostTensor): 
   const isPair = (a: number, b: number) => a >> 1 === b >> 1;
   return {
     similarities: {
-      labels: Array.from({ length: views }, (_, i) => `image ${(i >> 1) + 1}, ${i % 2 === 0 ? 'first' : 'second'} view`),
+      labels: Array.from(
+        { length: views },
+        (_, i) => `image ${(i >> 1) + 1}, ${i % 2 === 0 ? 'first' : 'second'} view`,
+      ),
       values: Array.from(data),
     },
     distributions: [

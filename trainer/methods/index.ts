@@ -1,6 +1,7 @@
 /** From the `pretrain` block of an experiment to its method. */
 import type { PretrainConfig } from '../../protocol/config';
 import type { Encoder, PatchEncoder } from '../nn/encoder';
+import { createResNet } from '../nn/resnet';
 import { createVit } from '../nn/vit';
 import { createMae } from './mae';
 import { createDecoder } from './mae-decoder';
@@ -33,8 +34,9 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
 }
 
 /** The backbone of methods that want an embedding and nothing else. */
-function anyEncoder(config: PretrainConfig, imageSize: number): Encoder {
-  return patchEncoder(config, imageSize);
+function anyEncoder({ backbone }: PretrainConfig, imageSize: number): Encoder {
+  if (backbone.type === 'vit') return createVit({ ...backbone, imageSize });
+  return createResNet({ ...backbone, depth: backbone.type === 'resnet18' ? 18 : 50 });
 }
 
 /** The backbone of methods that see an image as patches. */

@@ -35,12 +35,12 @@ export function createSimclr(config: SimclrConfig, imageSize: number, encoder: E
   /** What each view [2N, D] has to choose from: similarities [2N, 2N], and which of them is the other view [2N]. */
   function choices(views: Tensor2D): { logits: Tensor2D; labels: Tensor1D } {
     const count = views.shape[0];
-    const similarities = tf.div(tf.matMul(views, views, false, true), temperature); // [2N, 2N]
+    const similarities: Tensor2D = tf.div(tf.matMul(views, views, false, true), temperature); // [2N, 2N]
     const index = tf.range(0, count, 1, 'int32');
     const self = tf.equal(tf.expandDims(index, 1), index); // [2N, 2N]
     const labels = Int32Array.from({ length: count }, (_, i) => (i + count / 2) % count);
     return {
-      logits: tf.where(self, tf.fill([count, count], -1e9), similarities),
+      logits: tf.where<Tensor2D>(self, tf.fill<tf.Rank.R2>([count, count], -1e9), similarities),
       labels: tf.tensor1d(labels, 'int32'),
     };
   }

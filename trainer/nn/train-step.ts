@@ -29,13 +29,18 @@ export interface Training {
    * m teacher + (1 - m) new with m the input `teacher_momentum`.
    */
   readonly hasTeacher?: (parameter: string) => boolean;
+  /** Which parameters stay as they are: without gradient, update and decay. */
+  readonly isFrozen?: (parameter: string) => boolean;
   /** What becomes of the gradients before the update: clipping of its own, layers that wait. */
   readonly gradients?: (grads: Tensors, inputs: Tensors) => Tensors;
 }
 
 /** The part of a state that the optimizer changes. */
-export const trained = <T>(state: Readonly<Record<string, T>>): Record<string, T> =>
-  pick(state, (name) => !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(BUFFER_PREFIX));
+export const trained = <T>(
+  state: Readonly<Record<string, T>>,
+  isFrozen: (parameter: string) => boolean = () => false,
+): Record<string, T> =>
+  pick(state, (name) => !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(BUFFER_PREFIX) && !isFrozen(name));
 
 /** What a state starts with where parameters have teachers: copies of themselves. */
 export function initTeacher(params: HostTensors, hasTeacher: (parameter: string) => boolean): HostTensors {
@@ -59,10 +64,10 @@ export function teacherOf(state: Tensors): Tensors {
  * the loss takes, and the float32 scalars `lr`, `weight_decay` and `step`, which counts from 1. Outputs: `loss` and the
  * loss's metrics, both of the parameters before the update, and `grad_norm`, before clipping.
  */
-export function trainStep({ loss, hasTeacher, gradients }: Training, optimizer: Optimizer): Step {
+export function trainStep({ loss, hasTeacher, isFrozen, gradients }: Training, optimizer: Optimizer): Step {
   return (state, inputs) => {
     const isMoment = (name: string) => name.startsWith(OPTIMIZER_PREFIX);
-    const params = trained(state);
+    const params = trained(state, isFrozen);
     const { value, metrics, buffers, grads } = valueAndGradients(
       (given) => loss({ ...state, ...given }, inputs),
       params,
