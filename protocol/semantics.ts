@@ -92,6 +92,7 @@ function checkQueue({ queue, batchSize }: MocoConfig, images: number | undefined
 /** What is wrong with a queue of keys for so many training images, if their number is known. */
 export function queueProblem(queue: number, batchSize: number, images = Infinity): string | undefined {
   const most = Math.floor(images / batchSize) * batchSize;
+  if (most === 0) return undefined; // the batch is too large, which is said of the batch
   if (queue > images) {
     return `A queue of ${queue} is larger than the training set of ${images}, so an image would be told from itself; use at most ${most}.`;
   }

@@ -64,6 +64,21 @@ describe('a run that cannot go on ends as failed and says why', () => {
     });
   });
 
+  it('a queue larger than the set, which is only known when the images are counted', async () => {
+    const { decoder: _, ...pretrain } = tiny.pretrain;
+    const file = await project({
+      ...tiny,
+      data: { source: 'images', imageSize: 32 },
+      pretrain: { ...pretrain, method: 'moco', queue: 8, batchSize: 2 },
+    });
+    for (let i = 0; i < 7; i++) await image(join(dirname(file), 'images', `${i}.png`));
+    const run = await ended((await start('pretrain', file)).directory);
+    expect(run).toMatchObject({
+      status: 'failed',
+      reason: expect.stringMatching(/pretrain\.queue: .*larger than the training set of 7.*use at most 6/) as string,
+    });
+  });
+
   it('a loss that is no number, with the images of the batch', async () => {
     const { run } = await train(tinyWith({ optimizer: { baseLr: 1e30, warmup: 0 } }));
     expect(run.status).toBe('failed');

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
 import { createLoader, stepsPerEpoch, type Batch, type ImageSet } from '../data/index';
-import { createMethod } from '../methods/index';
+import { checkSet, createMethod } from '../methods/index';
 import { createOptimizer } from '../nn/create-optimizer';
 import { learningRate } from '../nn/schedule';
 import { trained, trainStep } from '../nn/train-step';
@@ -33,6 +33,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   const { data, prepared } = await openAndPrepare(session);
   const { engine, fallback, method, checkpoint, damaged, state, program } = prepared;
   const images = withoutLabels(data.unlabelled ?? data.train);
+  checkSet(settings, images.size);
   const total = totalSteps(settings, images.size, 'pretrain');
   const from = checkpoint?.step ?? 0;
   const schedule = {

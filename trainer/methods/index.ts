@@ -1,5 +1,6 @@
 /** From the `pretrain` block of an experiment to its method. */
 import type { PretrainConfig } from '../../protocol/config';
+import { queueProblem } from '../../protocol/semantics';
 import type { Encoder, PatchEncoder } from '../nn/encoder';
 import { createResNet } from '../nn/resnet';
 import { createVit } from '../nn/vit';
@@ -37,6 +38,13 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
 function anyEncoder({ backbone }: PretrainConfig, imageSize: number): Encoder {
   if (backbone.type === 'vit') return createVit({ ...backbone, imageSize });
   return createResNet({ ...backbone, depth: backbone.type === 'resnet18' ? 18 : 50 });
+}
+
+/** What can only be judged once the training images are counted. Throws when a method needs more of them. */
+export function checkSet(config: PretrainConfig, images: number): void {
+  if (config.method !== 'moco' || config.version !== 'v2') return;
+  const wrong = queueProblem(config.queue, config.batchSize, images);
+  if (wrong) throw new Error(`pretrain.queue: ${wrong}`);
 }
 
 /** The backbone of methods that see an image as patches. */

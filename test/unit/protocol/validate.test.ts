@@ -124,6 +124,12 @@ describe('values', () => {
       '2',
       '"pretrain.optimizer.betas[1]" must be less than 1, not 2.',
     ],
+    ['"pretrain": { "method": "simclr", "temperature": 0 }', '0', '"pretrain.temperature" must be more than 0, not 0.'],
+    [
+      '"pretrain": { "method": "moco", "temperature": -0.1 }',
+      '-0.1',
+      '"pretrain.temperature" must be more than 0, not -0.1.',
+    ],
     ['"probe": { "labels": [] }', '[]', '"probe.labels" must have at least 1 value.'],
     ['"pretrain": null', 'null', '"pretrain" must be an object { }, not null.'],
   ])('out of range in %s', (block, at, message) => {
@@ -170,6 +176,10 @@ describe('values that do not go together', () => {
       /10 images \("cluster.images"\) cannot form 20 clusters; use at most 10/,
     ],
     ['"engine": "reference", "device": "webgpu"', '"webgpu"', /CPU only/],
+    ['"pretrain": { "method": "simclr", "batchSize": 1 }', '1', /no others to tell it from; use at least 2/],
+    ['"pretrain": { "method": "moco", "version": "v3", "batchSize": 1 }', '1', /no others to tell it from/],
+    ['"pretrain": { "method": "moco", "queue": 1000 }', '1000', /not a multiple of the batch of 64; use 1024/],
+    ['"pretrain": { "method": "moco", "queue": 5 }', '5', /not a multiple of the batch of 64; use 64/],
   ])('%s', (block, at, message) => {
     const found = complaints(experiment(block));
     expect(found).toHaveLength(1);
@@ -198,6 +208,18 @@ describe('values that do not go together', () => {
       /5 images \("data.test"\)/,
     );
     expect(complaints('{ "data": { "source": "a", "testSource": "a" } }')[0]![1]).toMatch(/must not be the training/);
+  });
+
+  it('include a queue larger than the set, with a fix that is valid', () => {
+    const text = (queue: number) =>
+      `{ "data": { "source": "a", "train": 1000 }, "pretrain": { "method": "moco", "queue": ${queue} } }`;
+    const { path, message } = only(text(4096));
+    expect(path).toBe('pretrain.queue');
+    const fix = Number(/larger than the training set of 1000.*at most (\d+)/.exec(message)![1]);
+    expect(fix).toBe(960);
+    expect(parseExperiment(text(fix)).ok).toBe(true);
+    // Version 3 has no queue.
+    expect(parseExperiment(text(4096).replace('"queue"', '"version": "v3", "queue"')).ok).toBe(true);
   });
 
   it('answer at once however large the numbers are', () => {
