@@ -31,11 +31,18 @@ export interface PatchEncoder extends Encoder {
   readonly patchSize: number;
   /** Number of patches of one image. */
   readonly patches: number;
+  /** Attention heads of a block. */
+  readonly heads: number;
   /**
    * Encodes the patches that `keep` names and nothing else.
    * images [B, H, W, C], keep [B, K] int32, each in 0 .. patches - 1 -> tokens [B, K, width], in the order of `keep`.
    */
   encodeVisible(params: Tensors, images: Tensor4D, keep: Tensor2D): Tensor3D;
+  /**
+   * How the last block attends, to look at: images [B, H, W, C] -> [B, heads, N, N], from each patch to all, summing to 1
+   * over the last axis.
+   */
+  attention(params: Tensors, images: Tensor4D): Tensor4D;
 }
 
 /** The part of a state that is the encoder's: its parameters and running statistics. */

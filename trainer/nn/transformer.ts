@@ -1,6 +1,6 @@
 /** The pre-norm transformer block of ViT (Dosovitskiy et al. 2020), shared by encoders and decoders. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { gelu, scaledDotProductAttention } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { dense, initDense, initLayerNorm, layerNorm, normedDense } from './layers';
@@ -74,13 +74,33 @@ function throughBlocks(
   const [batch, count, width] = tokens.shape;
   let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
   for (let i = 0; i < config.depth; i++) {
-    const block = `${name}.blocks.${i}`;
     const first = i === config.depth - 1 ? from : 0;
-    const kept: Tensor2D = tf.reshape(rest(tf.reshape(x, [batch, count, width]), first), [-1, width]); // [B*M, D]
-    x = tf.add(kept, attention(params, block, config.heads, x, batch, first));
-    x = tf.add(x, mlp(params, block, x));
+    x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch, first);
   }
   return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count - from, width]);
+}
+
+/** x [B*N, D] -> [B*M, D], tokens `from` and later. */
+function throughBlock(params: Tensors, block: string, heads: number, x: Tensor2D, batch: number, from = 0): Tensor2D {
+  const width = x.shape[1];
+  const kept: Tensor2D = tf.reshape(rest(tf.reshape(x, [batch, -1, width]), from), [-1, width]); // [B*M, D]
+  const mixed = tf.add<Tensor2D>(kept, attention(params, block, heads, x, batch, from));
+  return tf.add(mixed, mlp(params, block, mixed));
+}
+
+/**
+ * How the last block attends, for people to look at: tokens [B, N, D] as `transformer` takes them -> weights
+ * [B, heads, N, N], from each token to all, summing to 1 over the last axis.
+ */
+export function lastAttention(params: Tensors, name: string, config: TransformerConfig, tokens: Tensor3D): Tensor4D {
+  const [batch, count, width] = tokens.shape;
+  const { heads, depth } = config;
+  const block = (i: number) => `${name}.blocks.${i}`;
+  let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
+  for (let i = 0; i < depth - 1; i++) x = throughBlock(params, block(i), heads, x, batch);
+  const [q, k] = queriesKeysValues(params, block(depth - 1), heads, x, batch); // [B*H, N, d]
+  const scores = tf.mul(tf.matMul(q!, k!, false, true), Math.sqrt(heads / width)); // [B*H, N, N]
+  return tf.reshape(tf.softmax(scores), [batch, heads, count, count]);
 }
 
 /** x [A, N, D] -> [A, N - from, D]. */
@@ -90,14 +110,21 @@ const rest = (x: Tensor3D, from: number): Tensor3D => (from === 0 ? x : tf.slice
 function attention(params: Tensors, block: string, heads: number, x: Tensor2D, batch: number, from: number): Tensor2D {
   const [rows, width] = x.shape;
   const [tokens, headWidth] = [rows / batch, width / heads];
+  const [q, k, v] = queriesKeysValues(params, block, heads, x, batch);
+  const mixed = scaledDotProductAttention(rest(q!, from), k!, v!); // [B*H, M, d]
+  const joined = tf.transpose(tf.reshape(mixed, [batch, heads, tokens - from, headWidth]), [0, 2, 1, 3]); // [B, M, H, d]
+  return dense<Tensor2D>(params, `${block}.attention.out`, tf.reshape(joined, [-1, width]));
+}
+
+/** Of each head, behind the block's first norm: x [B*N, D] -> three of [B*H, N, d]. */
+function queriesKeysValues(params: Tensors, block: string, heads: number, x: Tensor2D, batch: number): Tensor3D[] {
+  const [rows, width] = x.shape;
+  const [tokens, headWidth] = [rows / batch, width / heads];
   const perHead = (y: Tensor2D): Tensor3D => {
     const split = tf.reshape(y, [batch, tokens, heads, headWidth]); // [B, N, H, d]
     return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * heads, tokens, headWidth]); // [B*H, N, d]
   };
-  const [q, k, v] = normedDense(params, `${block}.norm1`, `${block}.attention.qkv`, x, 3).map(perHead);
-  const mixed = scaledDotProductAttention(rest(q!, from), k!, v!); // [B*H, M, d]
-  const joined = tf.transpose(tf.reshape(mixed, [batch, heads, tokens - from, headWidth]), [0, 2, 1, 3]); // [B, M, H, d]
-  return dense<Tensor2D>(params, `${block}.attention.out`, tf.reshape(joined, [-1, width]));
+  return normedDense(params, `${block}.norm1`, `${block}.attention.qkv`, x, 3).map(perHead);
 }
 
 /** D -> hidden -> D with GELU between, behind its norm: x [R, D] -> [R, D]. */

@@ -5,14 +5,16 @@
  * Parameters: `encoder.patch.{kernel,bias}`, for each block i `encoder.blocks.<i>.norm1.{scale,shift}`,
  * `.attention.{qkv,out}.{kernel,bias}`, `.norm2.{scale,shift}`, `.mlp.{up,down}.{kernel,bias}`, and
  * `encoder.norm.{scale,shift}`. Kernels are [in, out]. Positions are fixed, so they are no parameters.
+ * An image of another size is laid over the same grid: its patches get the positions in between.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensors } from '../engine/types';
 import type { PatchEncoder } from './encoder';
 import { dense, initDense } from './layers';
 import { patchify, pickPatches } from './patches';
 import { sinCosPositions } from './positions';
-import { initTransformer, transformer } from './transformer';
+import { initTransformer, lastAttention, transformer } from './transformer';
 import type { TransformerConfig } from './transformer';
 
 export interface VitConfig extends TransformerConfig {
@@ -36,10 +38,21 @@ export function createVit(config: VitConfig): PatchEncoder {
   const positions = sinCosPositions(side, width);
   const positionTable = () => tf.tensor2d(positions, [patches, width]); // [N, D]
 
+  /** Patches with their positions: images [B, s, s, C] of any side s that the patch size divides -> [B, N, D]. */
+  function placed(params: Tensors, images: Tensor4D): Tensor3D {
+    const own = images.shape[1] / patchSize;
+    if (!Number.isInteger(own)) {
+      throw new Error(`a patch size of ${patchSize} does not divide an image size of ${images.shape[1]}`);
+    }
+    const where = own === side ? positionTable() : tf.tensor2d(sinCosPositions(own, width, side), [own * own, width]);
+    return tf.add(dense(params, 'encoder.patch', patchify(images, patchSize)), where);
+  }
+
   return {
     width,
     patchSize,
     patches,
+    heads: config.heads,
     // The input, then the blocks; what comes after the last block counts with the head.
     layers: depth + 1,
 
@@ -49,10 +62,10 @@ export function createVit(config: VitConfig): PatchEncoder {
     }),
 
     embed(params, images) {
-      const tokens = dense(params, 'encoder.patch', patchify(images, patchSize)); // [B, N, D]
-      const encoded = transformer(params, 'encoder', config, tf.add(tokens, positionTable()));
-      return tf.mean<Tensor2D>(encoded, 1); // [B, D]
+      return tf.mean<Tensor2D>(transformer(params, 'encoder', config, placed(params, images)), 1); // [B, D]
     },
+
+    attention: (params, images) => lastAttention(params, 'encoder', config, placed(params, images)),
 
     encodeVisible(params, images, keep) {
       const [batch, kept] = keep.shape;

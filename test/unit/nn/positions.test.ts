@@ -16,6 +16,13 @@ describe('sine-cosine positions', () => {
     expect(new Set(rows).size).toBe(49);
   });
 
+  it('of a coarser grid laid over a finer one are those in between', () => {
+    // Four patches over one of 6 a side: each covers 1.5 of them, with centres at 0.25, 1.75, 3.25 and 4.75.
+    const patch = [...sinCosPositions(4, 8, 6)].slice(6 * 8, 7 * 8);
+    const expected = [3.25, 1.75].flatMap((at) => [Math.sin(at), Math.sin(at / 100), Math.cos(at), Math.cos(at / 100)]);
+    expect(patch).toEqual(expected.map(Math.fround));
+  });
+
   it('want a width that is a multiple of four', () => {
     expect(() => sinCosPositions(2, 6)).toThrow(/multiple of 4, not 6/);
   });

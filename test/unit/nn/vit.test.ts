@@ -52,6 +52,35 @@ describe('the vision transformer', () => {
     }
   });
 
+  it('embeds images of another size, and places their patches between those of its own', async () => {
+    const small = normal([2, 8, 8, 3], 1, 0, 'small');
+    const own = createVit({ ...config, imageSize: 8 });
+    const embedded = async (vit: typeof encoder) =>
+      (await evaluate((p, given) => ({ x: vit.embed(p, given.images as Tensor4D) }), params, { images: small })).x!;
+    const [other, plain] = [await embedded(encoder), await embedded(own)];
+    expect(other.shape).toEqual([2, 8]);
+    expect([...other.data].every(Number.isFinite)).toBe(true);
+    expect(other).not.toEqual(plain);
+    const odd = evaluate((p, given) => ({ x: encoder.embed(p, given.images as Tensor4D) }), params, {
+      images: normal([2, 10, 10, 3], 1, 0, 'odd'),
+    });
+    await expect(odd).rejects.toThrow(/patch size of 4 does not divide an image size of 10/);
+  });
+
+  it('tells how its last block attends: each patch shares itself out among all', async () => {
+    const { weights } = await evaluate(
+      (p, given) => ({ weights: encoder.attention(p, given.images as Tensor4D) }),
+      params,
+      { images },
+    );
+    expect(weights!.shape).toEqual([2, 2, 9, 9]);
+    for (let row = 0; row < 36; row++) {
+      const shares = [...weights!.data.slice(row * 9, (row + 1) * 9)];
+      expect(shares.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+      expect(new Set(shares).size).toBe(9);
+    }
+  });
+
   it('gives the same tokens in whatever order the patches come', async () => {
     const order = [...random('order').permutation(9)];
     const sorted = await encode(order.toSorted((a, b) => a - b));
