@@ -16,8 +16,13 @@ export async function exportRun({ directory, manifest }: ListedRun, step: number
       `${manifest.runId} has no checkpoint ${step === undefined ? 'to export' : `of step ${step}`}. ${known}`,
     );
   }
-  const specs = createMethod(config.pretrain, config.data.imageSize).init(config.seed);
-  const { state, normalization } = await loadCheckpoint(directory, asked, specs, 'model');
-  const tensors = await exportEncoder(file, state, { config, runId: manifest.runId, step: asked, normalization });
+  const method = createMethod(config.pretrain, config.data.imageSize);
+  const { state, normalization } = await loadCheckpoint(directory, asked, method.init(config.seed), 'model');
+  const tensors = await exportEncoder(file, method.evaluated?.(state) ?? state, {
+    config,
+    runId: manifest.runId,
+    step: asked,
+    normalization,
+  });
   return { step: asked, tensors };
 }

@@ -14,16 +14,19 @@ export interface Embedder {
  *
  * @param state any device state with the encoder's parameters: only its shapes are used.
  * @param imagesShape of a batch, [B, H, W, C].
+ * @param evaluated gives the tensors of a state by the encoder's names, where they have others.
  */
 export async function createEmbedder(
   engine: Engine,
   encoder: Encoder,
   state: Specs,
   imagesShape: readonly [number, number, number, number],
+  evaluated: <T>(state: Readonly<Record<string, T>>) => Readonly<Record<string, T>> = (state) => state,
 ): Promise<Embedder> {
-  const parameters = encoderOf(state);
+  const names = encoderOf(evaluated(Object.fromEntries(Object.keys(state).map((name) => [name, name]))));
+  const parameters = Object.fromEntries(Object.values(names).map((name) => [name, state[name]!]));
   const program = await engine.compile(
-    (params, { images }) => ({ outputs: { embedding: encoder.embed(params, images as Tensor4D) } }),
+    (params, { images }) => ({ outputs: { embedding: encoder.embed(evaluated(params), images as Tensor4D) } }),
     { state: parameters, inputs: { images: { shape: imagesShape, dtype: 'float32' } } },
   );
   const { width } = encoder;

@@ -8,7 +8,7 @@ import { createEmbedder, knnPredict, type Embeddings } from '../evals/index';
 import { kmeans } from '../evals/kmeans';
 import { trustworthiness } from '../evals/trustworthiness';
 import { tsne } from '../evals/tsne';
-import type { Encoder } from '../nn/encoder';
+import type { Method } from '../methods/index';
 import { random } from '../random/random';
 import { stepName } from './names';
 import { makeFolder, replaceFile } from './synced';
@@ -29,13 +29,13 @@ const BATCH = 128;
 
 export async function createEmbeddingMapper(
   engine: Engine,
-  encoder: Encoder,
+  { encoder, evaluated }: Method,
   data: Data,
   { seed, probe }: ExperimentConfig,
   state: DeviceState,
 ): Promise<EmbeddingMapper> {
   const size = data.train.imageSize;
-  const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3]);
+  const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3], evaluated);
   const shown = choose(data.test ?? data.train, POINTS, seed, 'mapped images');
   const voters = data.test && data.train.labels ? choose(data.train, VOTERS, seed, 'kNN voters') : undefined;
   const embed = (state: DeviceState, set: ImageSet, signal: AbortSignal) =>

@@ -119,7 +119,8 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
 
   return async ({ step, kind, settings: { probe, cluster, finetune } = config }) => {
     emit({ type: 'evaluating', step, kind, done: 0, message: 'Reading the checkpoint' });
-    const { state: weights } = await loadCheckpoint(directory, step, fresh, 'model');
+    const { state } = await loadCheckpoint(directory, step, fresh, 'model');
+    const weights = method.evaluated?.(state) ?? state;
     if (kind === 'cluster') return await clusters(step, weights, cluster);
     if (kind === 'finetune') {
       const input = { encoder, pretrained: weights, data: images(finetune) };

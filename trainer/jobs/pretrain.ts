@@ -54,7 +54,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   });
   // Compiled when first needed: the first point of the loss should not wait for them.
   const painter = once(() => createPainter(engine, method, data, seed, state));
-  const mapper = once(() => createEmbeddingMapper(engine, method.encoder, data, config, state));
+  const mapper = once(() => createEmbeddingMapper(engine, method, data, config, state));
   const evaluator = once(() => Promise.resolve(createEvaluator({ session, engine, method, data })));
 
   const { description } = engine;

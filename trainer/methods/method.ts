@@ -28,6 +28,11 @@ export interface Method extends Training {
   draw(batchSize: number, random: Random): Record<string, TypedArray>;
   /** The scalars that change over a training, by the names of their inputs: momenta, temperatures. */
   scheduled?(progress: Progress): Record<string, number>;
+  /**
+   * What is judged and exported of a state, by the encoder's names: a teacher, if that is the better one. By default the
+   * state itself.
+   */
+  readonly evaluated?: <T>(state: Readonly<Record<string, T>>) => Readonly<Record<string, T>>;
   /** What it means to learn this task, for people to look at. */
   readonly pictures: Pictures;
 }

@@ -54,7 +54,7 @@ export function initTeacher(params: HostTensors, hasTeacher: (parameter: string)
 }
 
 /** The state as the teacher has it: its tensors by the names of those that they follow. */
-export function teacherOf(state: Tensors): Tensors {
+export function teacherOf<T>(state: Readonly<Record<string, T>>): Record<string, T> {
   const own = Object.entries(state).filter(([name]) => name.startsWith(TEACHER_PREFIX));
   return Object.fromEntries(own.map(([name, tensor]) => [name.slice(TEACHER_PREFIX.length), tensor]));
 }
