@@ -1,5 +1,5 @@
 /** What a schema cannot say: which values of an experiment config do not go together. */
-import type { ExperimentConfig, MaeConfig, MocoConfig, OptimizerConfig, TransformConfig } from './config';
+import type { DinoConfig, ExperimentConfig, MaeConfig, MocoConfig, OptimizerConfig, TransformConfig } from './config';
 
 export type JsonPath = readonly (string | number)[];
 
@@ -72,6 +72,9 @@ function checkMethod({ data, pretrain }: ExperimentConfig, complain: Complain): 
     case 'moco':
       if (pretrain.version === 'v2') checkQueue(pretrain, data.train, complain);
       else checkNegatives(pretrain.batchSize, complain);
+      break;
+    case 'dino':
+      checkDino(pretrain, data.imageSize, complain);
   }
 }
 
@@ -127,6 +130,31 @@ function checkMask({ backbone, maskRatio }: MaeConfig, imageSize: number, compla
     ['pretrain', 'maskRatio'],
     `Of ${patches} ${patches === 1 ? 'patch' : 'patches'} (${imageSize} px in patches of ${backbone.patchSize}) a mask ratio of ${maskRatio} leaves none visible; ${fix}.`,
   );
+}
+
+function checkDino(config: DinoConfig, imageSize: number, complain: Complain): void {
+  const { backbone, localViews, localSize, studentTemperature, teacherTemperature } = config;
+  const unit = backbone.type === 'vit' ? backbone.patchSize : 1;
+  const fits = localSize % unit === 0 && localSize <= imageSize;
+  if (localViews > 0 && !fits) {
+    const nearest = Math.min(imageSize, Math.max(1, Math.round(localSize / unit)) * unit);
+    const problem =
+      localSize > imageSize
+        ? `Small views of ${localSize} px are larger than the images of ${imageSize} px ("data.imageSize")`
+        : localSize < unit
+          ? `A small view of ${localSize} px has no room for a patch of ${unit} px`
+          : `The patch size must divide the small views: ${localSize} is not a multiple of ${unit}`;
+    complain(['pretrain', 'localSize'], `${problem}; use ${nearest}.`);
+  }
+  teacherTemperature.forEach((temperature, i) => {
+    if (temperature < studentTemperature) return;
+    complain(
+      ['pretrain', 'teacherTemperature', i],
+      `The teacher's assignments must be sharper than the student's, or both end in the same one for all images: use less than "studentTemperature", which is ${studentTemperature}.`,
+    );
+  });
+  checkTransform(config.secondTransform, ['pretrain', 'secondTransform'], complain);
+  checkTransform(config.localTransform, ['pretrain', 'localTransform'], complain);
 }
 
 function checkTransformer({ width, heads }: { width: number; heads: number }, path: JsonPath, complain: Complain) {

@@ -4,6 +4,7 @@ import { queueProblem } from '../../protocol/semantics';
 import type { Encoder, PatchEncoder } from '../nn/encoder';
 import { createResNet } from '../nn/resnet';
 import { createVit } from '../nn/vit';
+import { createDino } from './dino';
 import { createMae } from './mae';
 import { createDecoder } from './mae-decoder';
 import { createMoco } from './moco';
@@ -31,6 +32,8 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
       return createSimclr(config, imageSize, anyEncoder(config, imageSize));
     case 'moco':
       return createMoco(config, imageSize, anyEncoder(config, imageSize));
+    case 'dino':
+      return createDino(config, imageSize, anyEncoder(config, imageSize));
   }
 }
 
