@@ -147,22 +147,24 @@ describe('the state', () => {
     expect([...state['buffer.usage']!.data]).toEqual(Array(PROTOTYPES).fill(Math.fround(1 / PROTOTYPES)));
   });
 
-  it('is judged by its teacher', async () => {
-    const other = vit.init(7);
-    const taught = {
-      ...state,
-      ...Object.fromEntries(Object.entries(other).map(([k, v]) => [`buffer.teacher.${k}`, v])),
-    };
+  it.each([
+    ['ViT', vit],
+    ['ResNet', createResNet({ depth: 18, stem: 'cifar', width: 2 })],
+  ])('of a %s is judged by its teacher', async (_name, encoder) => {
+    const other = encoder.init(7);
+    const teacher = Object.entries(other).map(([name, tensor]) => [`buffer.teacher.${name}`, tensor] as const);
+    const of = methodOf({}, encoder);
+    const taught = { ...of.init(1), ...Object.fromEntries(teacher) };
     const images = normal([BATCH, SIZE, SIZE, 3], 1, 0, 'images');
     const engine = await createEngine();
-    const embedder = await createEmbedder(engine, vit, specsOf(taught), [BATCH, SIZE, SIZE, 3], method.evaluated);
+    const embedder = await createEmbedder(engine, encoder, specsOf(taught), [BATCH, SIZE, SIZE, 3], of.evaluated);
     const device = engine.upload(taught);
     // eslint-disable-next-line @typescript-eslint/require-await
     const batches = (async function* () {
       yield { images: images.data as Float32Array, count: BATCH };
     })();
     const { values } = await embedder.embed(device, batches);
-    const wanted = await evaluate((p, given) => ({ x: vit.embed(p, given.images as Tensor4D) }), other, { images });
+    const wanted = await evaluate((p, given) => ({ x: encoder.embed(p, given.images as Tensor4D) }), other, { images });
     wanted.x!.data.forEach((value, i) => expect(values[i]).toBeCloseTo(value, 4));
     device.dispose();
     embedder.dispose();
