@@ -13,20 +13,26 @@ export const DataConfig = z
       .string()
       .min(1)
       .describe(
-        'Where the images are: a folder (relative to this file), with or without one subfolder per class; a folder with the CIFAR-10/100 binary files; or `builtin:shapes`.',
+        'Where the images are, relative to this file: a folder of images, with or without one subfolder per class; a folder with the files of CIFAR-10/100 or STL-10 (binary), or of MNIST, Fashion-MNIST, KMNIST or EMNIST (IDX, plain or .gz; name the training images where several sets share it); an .npz file such as MedMNIST; or `builtin:shapes`. STL-10 is pretrained on its unlabelled and training images.',
       ),
     testSource: z
       .string()
       .min(1)
       .optional()
-      .describe('Where the test images are, when `source` has no `train` and `test` subfolders of its own.'),
+      .describe(
+        'Where the test images are, when `source` has none of its own, or others are wanted. Classes are matched by name.',
+      ),
     imageSize: z
       .int()
       .min(8)
       .max(512)
       .default(32)
       .describe('Height and width in pixels that the encoder sees. Images are resized to cover it.'),
-    train: positiveInt.optional().describe('Use at most this many training images (a seeded choice).'),
+    train: positiveInt
+      .optional()
+      .describe(
+        'Use at most this many training images (a seeded choice). Of the images without labels, where a data set has such, at most as many.',
+      ),
     test: positiveInt.optional().describe('Use at most this many test images (a seeded choice).'),
     maxBadFiles: z
       .number()

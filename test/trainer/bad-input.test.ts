@@ -31,7 +31,7 @@ describe('a config that will not do is refused before anything is created', () =
     [
       'a missing folder',
       tinyWith({}, { data: { source: 'no/such/folder' } }),
-      /"data.source": there is no folder .*no\/such\/folder/,
+      /"data.source": there is no folder or file .*no\/such\/folder/,
     ],
   ])('%s', async (_, config, message) => {
     const file = await project(config);

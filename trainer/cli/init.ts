@@ -5,7 +5,8 @@ import { UsageError } from './find';
 /** A config to begin with: valid, small, and commented where a choice is to be made. */
 function template(source: string): string {
   return `{
-  // A folder of images (with one subfolder per class if there are labels), a CIFAR-10/100 folder, or builtin:shapes.
+  // A folder of images (with one subfolder per class if there are labels), a data set as published (CIFAR, STL-10,
+  // IDX, .npz), or builtin:shapes.
   "data": { "source": ${JSON.stringify(source)}, "imageSize": 32 },
 
   // Pretraining without labels: a masked autoencoder learns to fill in hidden patches.

@@ -78,7 +78,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     emit({ type: 'checkpoint', step: from, path: checkpoint.path, bytes: checkpoint.bytes, removed: [] });
   }
 
-  const epochSteps = stepsPerEpoch(data.train.size, batchSize);
+  const epochSteps = stepsPerEpoch(images.size, batchSize);
   const asked = method.inputs(batchSize);
   const statistics = { pixel_mean: Float32Array.from(data.mean), pixel_std: Float32Array.from(data.std) };
   const constants = Object.fromEntries(Object.entries(statistics).filter(([name]) => Object.hasOwn(asked, name)));
