@@ -3,7 +3,16 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { formatStep } from '../protocol/format';
-import { encoderMillions, experimentText, freeFileName, guessDataSets, sizes, type Size } from './templates';
+import { dataSetPattern, dataSetsOf } from './data-sets';
+import {
+  encoderMillions,
+  experimentText,
+  freeFileName,
+  guessDataSets,
+  sizes,
+  type DataChoice,
+  type Size,
+} from './templates';
 
 export const imagePattern = '**/*.{jpg,jpeg,png,webp,gif,JPG,JPEG,PNG}';
 export const notImages = '**/{node_modules,.tessera,.git,.vscode,dist,out,build}/**';
@@ -15,14 +24,13 @@ const MAX_FILES = 5000;
 export async function newExperiment(argument: unknown): Promise<void> {
   const folder = await targetFolder();
   if (!folder) return;
-  const source = await chooseData(folder, argument);
-  if (source === undefined) return;
+  const data = await chooseData(folder, argument);
+  if (data === undefined) return;
   const size = await chooseSize();
   if (size === undefined) return;
   const taken = new Set(await readdir(folder.uri.fsPath));
-  const file = vscode.Uri.file(join(folder.uri.fsPath, freeFileName(source, taken)));
-  const imageSize = source.startsWith('builtin:') ? 32 : 64;
-  await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(experimentText({ source, imageSize }, size)));
+  const file = vscode.Uri.file(join(folder.uri.fsPath, freeFileName(data.source, taken)));
+  await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(experimentText(data, size)));
   await vscode.window.showTextDocument(file, { preview: false });
 }
 
@@ -38,38 +46,51 @@ async function targetFolder(): Promise<vscode.WorkspaceFolder | undefined> {
   return undefined;
 }
 
-async function chooseData(folder: vscode.WorkspaceFolder, argument: unknown): Promise<string | undefined> {
-  if (typeof argument === 'string' && argument.startsWith('builtin:')) return argument;
-  if (argument instanceof vscode.Uri) return relativeTo(folder, argument);
+async function chooseData(folder: vscode.WorkspaceFolder, argument: unknown): Promise<DataChoice | undefined> {
+  if (typeof argument === 'string' && argument.startsWith('builtin:')) return { source: argument, imageSize: 32 };
+  const images = (uri: vscode.Uri): DataChoice => ({ source: relativeTo(folder, uri), imageSize: 64 });
+  if (argument instanceof vscode.Uri) return images(argument);
   const picked = await vscode.window.showQuickPick(dataItems(folder), {
     title: vscode.l10n.t('New Experiment (1/2)'),
     placeHolder: vscode.l10n.t('Which images?'),
   });
-  if (picked?.source !== '') return picked?.source;
+  if (!picked || picked.data) return picked?.data;
   const chosen = await vscode.window.showOpenDialog({
     canSelectFolders: true,
     canSelectFiles: false,
     openLabel: vscode.l10n.t('Use These Images'),
   });
-  return chosen?.[0] && relativeTo(folder, chosen[0]);
+  return chosen?.[0] && images(chosen[0]);
 }
 
-async function dataItems(folder: vscode.WorkspaceFolder): Promise<(vscode.QuickPickItem & { source: string })[]> {
+async function dataItems(folder: vscode.WorkspaceFolder): Promise<(vscode.QuickPickItem & { data?: DataChoice })[]> {
   const pattern = new vscode.RelativePattern(folder, imagePattern);
-  const files = await vscode.workspace.findFiles(pattern, notImages, MAX_FILES);
-  const found = guessDataSets(files.map(({ path }) => path.slice(folder.uri.path.length + 1)));
+  const published = new vscode.RelativePattern(folder, dataSetPattern);
+  const [files, setFiles] = await Promise.all([
+    vscode.workspace.findFiles(pattern, notImages, MAX_FILES),
+    vscode.workspace.findFiles(published, notImages, MAX_FILES),
+  ]);
+  const paths = (uris: readonly vscode.Uri[]) => uris.map(({ path }) => path.slice(folder.uri.path.length + 1));
+  const found = guessDataSets(paths(files));
   return [
+    ...dataSetsOf(paths(setFiles))
+      .slice(0, 8)
+      .map(({ source, name, imageSize }) => ({
+        label: `$(database) ${source}`,
+        description: vscode.l10n.t('{0} files, as published', name),
+        data: { source, imageSize, published: true },
+      })),
     ...found.slice(0, 8).map(({ folder: source, images }) => ({
       label: `$(file-media) ${source}`,
       description: files.length < MAX_FILES ? vscode.l10n.t('{0} images', formatStep(images)) : vscode.l10n.t('images'),
-      source,
+      data: { source, imageSize: 64 },
     })),
     {
       label: '$(symbol-color) builtin:shapes',
       description: vscode.l10n.t('drawn on the fly, 10 classes, nothing to download'),
-      source: 'builtin:shapes',
+      data: { source: 'builtin:shapes', imageSize: 32 },
     },
-    { label: `$(folder) ${vscode.l10n.t('Another folder...')}`, source: '' },
+    { label: `$(folder) ${vscode.l10n.t('Another folder...')}` },
   ];
 }
 

@@ -1,9 +1,11 @@
 /** The text of a new experiment: valid, commented, short. Pure. */
 
 export interface DataChoice {
-  /** As it is written in the config: `builtin:shapes`, or a folder relative to it. */
+  /** As it is written in the config: `builtin:shapes`, or a folder or file relative to it. */
   readonly source: string;
   readonly imageSize: number;
+  /** A data set in its publisher's files, which have its labels. */
+  readonly published?: boolean;
 }
 
 export const sizes = {
@@ -21,16 +23,21 @@ export function encoderMillions(size: Size): number {
   return (12 * width * width * depth + 3 * patchSize * patchSize * width) / 1e6;
 }
 
-export function experimentText({ source, imageSize }: DataChoice, size: Size): string {
+export function experimentText({ source, imageSize, published }: DataChoice, size: Size): string {
   const { width, depth, heads, decoder, epochs } = sizes[size];
   // As many patches per side whatever the image size, so that the forecast of a size holds for each.
   const patchSize = Math.max(sizes[size].patchSize, imageSize / 16);
-  const shapes = source.startsWith('builtin:');
+  const about = source.startsWith('builtin:')
+    ? 'Images that are drawn on the fly, in 10 classes.'
+    : published
+      ? 'Relative to this file. Pretraining does not look at the labels.'
+      : 'Relative to this file. Subfolders, if any, are classes; pretraining does not look at them.';
+  const labelled = published || source.startsWith('builtin:');
   return `// A masked autoencoder (He et al. 2021): the encoder sees a quarter of each image, a small decoder
 // fills in the rest, and the encoder is what you keep. Press "Pretrain" above its block.
 {
   "data": {
-    ${shapes ? '// Images that are drawn on the fly, in 10 classes.' : '// Relative to this file. Subfolders, if any, are classes; pretraining does not look at them.'}
+    // ${about}
     "source": ${JSON.stringify(source)},
     "imageSize": ${imageSize}
   },
@@ -46,7 +53,7 @@ export function experimentText({ source, imageSize }: DataChoice, size: Size): s
     "optimizer": { "baseLr": 1e-3 }
   },
 
-  // A linear classifier on the frozen encoder, beside one on an untrained encoder.${shapes ? '' : ' Needs class subfolders.'}
+  // A linear classifier on the frozen encoder, beside one on an untrained encoder.${labelled ? '' : ' Needs class subfolders.'}
   "probe": {
     "labels": [1, 0.1]
   },

@@ -1,5 +1,5 @@
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DataError, type Data, type ImageSet } from '../../../trainer/data';
 import { readPixels } from '../../../trainer/data/tasks';
@@ -68,7 +68,18 @@ test('channels before height and width; the wide fields of large files', async (
   }
 });
 
-test('validation images stand in for test images, and are not used beside them', async () => {
+test('nothing unpacked is left behind, and the second opening unpacks nothing', async () => {
+  const source = fixture('fortran-packed.npz');
+  const cacheFolder = join(temporaryFolder(), 'cache');
+  const first = await open({ source, cacheFolder });
+  expect((await readdir(dirname(first.train.file))).sort()).toEqual(['index.json', 'pixels.bin']);
+  let decoded = 0;
+  const second = await open({ source, cacheFolder, onProgress: ({ done }) => (decoded = done) });
+  expect([decoded, second.train.file]).toEqual([0, first.train.file]);
+  expect(await readdir(cacheFolder)).toHaveLength(2);
+});
+
+test('validation images are not used beside test images, and that is said', async () => {
   const data = await open({ source: fixture('medmnist.npz') });
   expect(data.notes).toEqual([
     `NumPy archive ${fixture('medmnist.npz')}`,

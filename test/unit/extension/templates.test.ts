@@ -15,11 +15,19 @@ describe('a new experiment', () => {
       ['builtin:shapes', 32],
       ['my "photos"/train', 64],
       ['big', 224],
+      ['mnist', 28],
+      ['stl10_binary', 96],
     ])(`of size ${size} on %s is valid as it is written`, (source, imageSize) => {
       const parsed = parseExperiment(experimentText({ source, imageSize }, size));
       expect(parsed).toMatchObject({ ok: true, config: { data: { source, imageSize } } });
     });
   }
+
+  it('asks for class subfolders only where images lie loose', () => {
+    const data = { source: 'a', imageSize: 32 };
+    expect(experimentText(data, 'tiny')).toContain('Needs class subfolders');
+    expect(experimentText({ ...data, published: true }, 'tiny')).not.toContain('ubfolders');
+  });
 
   it('states the size of the encoder as it will be', () => {
     // 12 blocks of 192: 12 x 12 x 192^2 weights, and 4 x 4 x 3 -> 192.
