@@ -109,7 +109,7 @@ async function build(folder: string, options: StoreOptions): Promise<Decoded[]> 
   const origins = await unpack(
     items.map(({ origin }) => origin),
     unpacked,
-    signal,
+    { signal },
   );
   const file = await open(join(folder, pixelsFile), 'wx');
   const hash = createHash('sha256');

@@ -8,9 +8,6 @@ import type { Origin, Part, Records } from './item';
 
 /** No deflated byte stands for more bytes than this: what promises more is damaged, or a trap. */
 const maxRatio = 1032;
-/** Of images that are put in order at once. */
-const blockBytes = 1 << 26;
-
 /** Refuses a part that promises more than its bytes can hold. */
 export function checkPart({ name, method, bytes, size }: Part, field: string): void {
   if (method === 'stored' ? size !== bytes : size > bytes * maxRatio) {
@@ -39,27 +36,37 @@ export async function readPart(part: Part): Promise<Buffer> {
   return Buffer.concat(found);
 }
 
+export interface UnpackOptions {
+  readonly signal?: AbortSignal;
+  /** Of images that are put in order at once. */
+  readonly blockBytes?: number;
+}
+
 /** The origins with every image readable in place: what lies packed or interleaved is written to `folder` as it is. */
-export async function unpack(origins: readonly Origin[], folder: string, signal?: AbortSignal): Promise<Origin[]> {
+export async function unpack(
+  origins: readonly Origin[],
+  folder: string,
+  options: UnpackOptions = {},
+): Promise<Origin[]> {
   const plain = new Map<Records, Records>();
   for (const origin of origins) {
     if (origin.kind !== 'record' || plain.has(origin.records)) continue;
-    plain.set(origin.records, await unpackRecords(origin.records, `${folder}/${plain.size}`, signal));
+    plain.set(origin.records, await unpackRecords(origin.records, `${folder}/${plain.size}`, options));
   }
   return origins.map((origin) =>
     origin.kind === 'record' ? { ...origin, records: plain.get(origin.records)! } : origin,
   );
 }
 
-async function unpackRecords(packed: Records, file: string, signal?: AbortSignal): Promise<Records> {
+async function unpackRecords(packed: Records, file: string, options: UnpackOptions): Promise<Records> {
   let records = packed;
   if (records.packed) {
     const part = records.packed;
-    await writeAll(`${file}.bytes`, checked(part, signal));
+    await writeAll(`${file}.bytes`, checked(part, options.signal));
     records = { ...records, path: `${file}.bytes`, packed: undefined };
   }
   if (records.interleaved !== undefined) {
-    await writeAll(`${file}.ordered`, ordered(records, records.interleaved, signal));
+    await writeAll(`${file}.ordered`, ordered(records, records.interleaved, options));
     records = { ...records, path: `${file}.ordered`, start: 0, interleaved: undefined };
   }
   return records;
@@ -75,7 +82,11 @@ async function writeAll(path: string, content: AsyncIterable<Buffer>): Promise<v
 }
 
 /** Interleaved images, one after another: as many at once as memory is given for. */
-async function* ordered({ path, start, step }: Records, count: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
+async function* ordered(
+  { path, start, step }: Records,
+  count: number,
+  { signal, blockBytes = 1 << 26 }: UnpackOptions,
+): AsyncGenerator<Buffer> {
   const atOnce = Math.max(1, Math.floor(blockBytes / step));
   const file = await open(path, 'r');
   try {

@@ -2,6 +2,9 @@ import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DataError, type Data, type ImageSet } from '../../../trainer/data';
+import { decode } from '../../../trainer/data/decode';
+import { listNpz } from '../../../trainer/data/npz';
+import { unpack } from '../../../trainer/data/packed';
 import { readPixels } from '../../../trainer/data/tasks';
 import { open, temporaryFolder, write } from './helpers';
 
@@ -33,6 +36,7 @@ test.each([
   ['MedMNIST: deflated, three colours, labels in a column', 'medmnist.npz', 3],
   ['Keras: stored, grey, labels of 8 bytes and of 2, big end first', 'keras.npz', 1],
   ['KMNIST: one array a file', 'kmnist-train-imgs.npz', 1],
+  ['validation images where there are no test images', 'validation.npz', 1],
   ['Fortran order, colours last and first', 'fortran.npz', 3],
   ['Fortran order, deflated', 'fortran-packed.npz', 3],
 ] as const)('%s', async (_, name, colours) => {
@@ -66,6 +70,18 @@ test('channels before height and width; the wide fields of large files', async (
     expect(held).toBeUndefined();
     for (let i = 0; i < 6; i++) expect(stored(train, i)).toEqual(expected(i, colours));
   }
+});
+
+test('interleaved images are put in order a few at a time', async () => {
+  const source = fixture('fortran.npz');
+  const { train } = (await listNpz(source, 'data.source'))!;
+  const origins = await unpack(
+    train.map(({ origin }) => origin),
+    temporaryFolder(),
+    { blockBytes: 4 * height * width * 3 },
+  );
+  const pictures = await Promise.all(origins.map((origin) => decode(origin, 64)));
+  expect(pictures.map(({ pixels }) => Array.from(pixels))).toEqual([0, 1, 2, 3, 4, 5].map((i) => expected(i, 3)));
 });
 
 test('nothing unpacked is left behind, and the second opening unpacks nothing', async () => {
