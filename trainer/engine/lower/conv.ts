@@ -1,13 +1,11 @@
-/**
- * Convolutions. Images are channels last, as tfjs has them, everywhere but inside ONNX's own operators, which want them
- * first: the two transposes around one cost a tenth of it, and all that lies between convolutions is spared them.
- */
+/** Convolutions and their gradients: what the windows see, row by row, times the kernel as a matrix. */
 import { backend_util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph';
 import { size } from '../shapes';
 import { lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
-import { channelsFirst, channelsLast, lookThrough, putBack, transpose, windowAttributes, type Windows } from './window';
+import { split } from './shape';
+import { pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
 
 type Shape = [number, number, number, number];
 interface Attributes {
@@ -18,7 +16,6 @@ interface Attributes {
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
 
-/** Throws for what no gradient is known of. */
 function windowsOf(input: readonly number[], filter: readonly number[], attributes: Attributes): Windows {
   const { strides, pad, dataFormat, dilations = 1, dimRoundingMode } = attributes;
   if (dataFormat !== 'NHWC') throw new Error(`conv2d takes images as NHWC, not ${dataFormat}`);
@@ -26,84 +23,89 @@ function windowsOf(input: readonly number[], filter: readonly number[], attribut
   return backend_util.computeConv2DInfo([...input] as Shape, [...filter] as Shape, strides, 1, pad, dimRoundingMode);
 }
 
-/** A window of a single pixel is a matrix product of the pixels it lands on. */
-const isPixelwise = ({ filterHeight, filterWidth, padInfo: { top, left, bottom, right } }: Windows) =>
-  filterHeight * filterWidth === 1 && top + left + bottom + right === 0;
-
-const rowsOf = (graph: Graph, x: Value) => reshape(graph, x, [size(x.shape.slice(0, 3)), x.shape[3]!]);
-const matrixOf = (graph: Graph, filter: Value) => reshape(graph, filter, filter.shape.slice(2));
-
 lower<Attributes, { x: Value; filter: Value }>('Conv2D', ({ x, filter }, graph, attributes) => {
   const windows = windowsOf(x.shape, filter.shape, attributes);
-  const { outHeight, outWidth } = windows;
-  const [batch, outputs] = [x.shape[0]!, filter.shape[3]!];
-  if (isPixelwise(windows)) {
-    const [pixels] = lookThrough(graph, x, windows) as [Value];
-    const y = matMul(graph, rowsOf(graph, pixels), matrixOf(graph, filter));
-    return reshape(graph, y, [batch, outHeight, outWidth, outputs]);
-  }
-  const kernel = transpose(graph, filter, [3, 2, 0, 1]); // [out, in, h, w]
-  const made = shaped([batch, outputs, outHeight, outWidth]);
-  return channelsLast(graph, graph.node('Conv', [channelsFirst(graph, x), kernel], made, windowAttributes(windows)));
+  const [inputs, outputs] = filter.shape.slice(2) as [number, number];
+  const width = placesOf(windows) * inputs;
+  const matrix = reshape(graph, filter, [width, outputs]);
+  const seen = seenBy(windows);
+  const parts = inParts(graph, [pixelsOf(graph, x)], seen.length * inputs, (part) =>
+    matMul(graph, rowsOf(graph, pick(graph, part, seen), width), matrix),
+  );
+  return reshape(graph, join(graph, parts), [x.shape[0]!, windows.outHeight, windows.outWidth, outputs]);
 });
 
 lower<Attributes & { inputShape: number[] }, { dy: Value; filter: Value }>(
   'Conv2DBackpropInput',
   ({ dy, filter }, graph, { inputShape, ...attributes }) => {
     const windows = windowsOf(inputShape, filter.shape, attributes);
-    if (isPixelwise(windows)) {
-      const dx = matMul(graph, rowsOf(graph, dy), matrixOf(graph, filter), { transposeB: true });
-      return putBack(graph, [reshape(graph, dx, [...dy.shape.slice(0, 3), inputShape[3]!])], windows);
-    }
-    const [batch, height, width, inputs] = inputShape as Shape;
-    const made = shaped([batch, inputs, height, width]);
-    return channelsLast(graph, inputGradient(graph, channelsFirst(graph, dy), filter, windows, made));
+    const [inputs, outputs] = filter.shape.slice(2) as [number, number];
+    const kernels = reshape(graph, filter, [placesOf(windows), inputs, outputs]);
+    const phases = seeing(windows).filter(({ pixels, places }) => pixels.length > 0 && places.length > 0);
+    const gradients = phases.map((phase) => {
+      const width = phase.places.length * outputs;
+      const chosen = pickFirst(graph, kernels, phase.places); // [places, in, out]
+      const turned = graph.node('Transpose', [chosen], shaped([phase.places.length, outputs, inputs]), {
+        perm: [0, 2, 1],
+      });
+      const matrix = reshape(graph, turned, [width, inputs]);
+      const parts = inParts(graph, [pixelsOf(graph, dy)], phase.windows.length * outputs, (part) =>
+        matMul(graph, rowsOf(graph, pick(graph, part, phase.windows), width), matrix),
+      );
+      return reshape(graph, join(graph, parts), [dy.shape[0]!, phase.pixels.length, inputs]);
+    });
+    if (gradients.length === 0)
+      return graph.node('Expand', [graph.scalar(0), graph.ints(inputShape)], shaped(inputShape));
+    // Back from the order of the phases to that of the image; what no window sees has no gradient.
+    const indices = new Array<number>(inputShape[1]! * inputShape[2]!).fill(-1);
+    phases.flatMap(({ pixels }) => pixels).forEach((pixel, i) => (indices[pixel] = i));
+    return reshape(graph, pick(graph, join(graph, gradients, 1), indices), inputShape);
   },
 );
-
-/** dy [B, out, h, w] -> the gradient of the input [B, in, H, W]. */
-function inputGradient(
-  graph: Graph,
-  dy: Value,
-  filter: Value,
-  windows: Windows,
-  made: ReturnType<typeof shaped>,
-): Value {
-  const { strideHeight, strideWidth, filterHeight, filterWidth, padInfo } = windows;
-  const { kernel_shape, strides, pads } = windowAttributes(windows);
-  const opposite = [filterHeight, filterWidth, filterHeight, filterWidth].map((side, i) => side - 1 - pads[i]!);
-  if (strideHeight === 1 && strideWidth === 1 && opposite.every((n) => n >= 0)) {
-    // A convolution with the kernel turned round, which is faster than ConvTranspose.
-    const kernel = transpose(graph, filter, [2, 3, 0, 1]); // [in, out, h, w]
-    const [from, to] = [graph.ints([-1, -1]), graph.ints([-0x7fffffff, -0x7fffffff])];
-    const turned = graph.node('Slice', [kernel, from, to, graph.ints([2, 3]), graph.ints([-1, -1])], kernel);
-    return graph.node('Conv', [dy, turned], made, { kernel_shape, strides, pads: opposite });
-  }
-  const kernel = transpose(graph, filter, [3, 2, 0, 1]); // [out, in, h, w]
-  // Pixels at the end that no window reaches.
-  const rest = [
-    made.shape[2]! + padInfo.top + padInfo.bottom - filterHeight - (windows.outHeight - 1) * strideHeight,
-    made.shape[3]! + padInfo.left + padInfo.right - filterWidth - (windows.outWidth - 1) * strideWidth,
-  ];
-  return graph.node('ConvTranspose', [dy, kernel], made, { kernel_shape, strides, pads, output_padding: rest });
-}
 
 lower<Attributes & { filterShape: number[] }, { x: Value; dy: Value }>(
   'Conv2DBackpropFilter',
   ({ x, dy }, graph, { filterShape, ...attributes }) => {
     const windows = windowsOf(x.shape, filterShape, attributes);
-    const rows = rowsOf(graph, dy); // [R, out]
-    const seen = lookThrough(graph, x, windows).map((pixels) => rowsOf(graph, pixels)); // [R, in] each
     const [inputs, outputs] = filterShape.slice(2) as [number, number];
-    const product = (pixels: Value) => matMul(graph, pixels, rows, { transposeA: true });
-    if (seen.length === 1) return reshape(graph, product(seen[0]!), filterShape);
-    // Products of a few columns are slow, and so is copying many columns for a single product.
-    if (inputs < NARROW) {
-      const joined = shaped([rows.shape[0]!, seen.length * inputs]);
-      return reshape(graph, product(graph.node('Concat', seen, joined, { axis: 1 })), filterShape);
-    }
-    const made = shaped([seen.length * inputs, outputs]);
-    return reshape(graph, graph.node('Concat', seen.map(product), made, { axis: 0 }), filterShape);
+    const seen = seenBy(windows);
+    const products = inParts(
+      graph,
+      [pixelsOf(graph, x), pixelsOf(graph, dy)],
+      seen.length * inputs,
+      (images, gradients) => {
+        const rows = rowsOf(graph, pick(graph, images, seen), placesOf(windows) * inputs);
+        return matMul(graph, rows, rowsOf(graph, gradients!, outputs), { transposeA: true }); // [places * in, out]
+      },
+    );
+    return reshape(graph, products.reduce((sum, product) => graph.node('Add', [sum, product], product)), filterShape); // prettier-ignore
   },
 );
-const NARROW = 16;
+
+const rowsOf = (graph: Graph, x: Value, width: number) => reshape(graph, x, [size(x.shape) / width, width]);
+
+function pickFirst(graph: Graph, x: Value, indices: readonly number[]): Value {
+  if (indices.length === x.shape[0]) return x;
+  const chosen = graph.constant(indices, [indices.length], 'int32');
+  return graph.node('Gather', [x, chosen], shaped([indices.length, ...x.shape.slice(1)]), { axis: 0 });
+}
+
+function join(graph: Graph, parts: readonly Value[], axis = 0): Value {
+  if (parts.length === 1) return parts[0]!;
+  const total = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
+  return graph.node('Concat', parts, shaped(parts[0]!.shape.with(axis, total)), { axis });
+}
+
+/** Values that windows see at once, each pixel as often as it is seen. */
+const AT_ONCE = 2 ** 25;
+
+/** Does a batch in parts, since what its windows see takes many times the memory of the images. */
+function inParts(graph: Graph, batches: readonly Value[], seenPerImage: number, each: (...parts: Value[]) => Value) {
+  const batch = batches[0]!.shape[0]!;
+  let parts = 1;
+  while ((batch * seenPerImage) / parts > AT_ONCE && batch % (2 * parts) === 0) parts *= 2;
+  if (parts === 1) return [each(...batches)];
+  const sizes = new Array<number>(parts).fill(batch / parts);
+  const divided = batches.map((values) => split(graph, values, sizes, 0));
+  return sizes.map((_, i) => each(...divided.map((values) => values[i]!)));
+}

@@ -1,8 +1,9 @@
-/** Pooling of images [B, H, W, C] and its gradients, which ONNX has no operators for. */
+/** Pooling of images [B, H, W, C] and its gradients. */
 import { backend_util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph';
-import { cast, lower, shaped } from './kernel';
-import { channelsFirst, channelsLast, lookThrough, placesOf, putBack, windowAttributes, type Windows } from './window';
+import { size } from '../shapes';
+import { cast, lower, reshape, shaped } from './kernel';
+import { pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
 
 interface Attributes {
   filterSize: [number, number] | number;
@@ -11,7 +12,7 @@ interface Attributes {
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
 
-function windowsOf({ shape }: Value, { filterSize, strides, pad, dimRoundingMode }: Attributes): Windows {
+function windowsOf({ shape }: Value, { filterSize, strides, pad, dimRoundingMode }: Attributes) {
   const images = [...shape] as [number, number, number, number];
   const windows = backend_util.computePool2DInfo(images, filterSize, strides, 1, pad, dimRoundingMode);
   const { filterHeight, filterWidth, padInfo } = windows;
@@ -20,36 +21,78 @@ function windowsOf({ shape }: Value, { filterSize, strides, pad, dimRoundingMode
   return windows;
 }
 
-for (const [kernel, type] of [
-  ['MaxPool', 'MaxPool'],
-  ['AvgPool', 'AveragePool'],
-] as const)
-  lower<Attributes, { x: Value }>(kernel, ({ x }, graph, attributes) => {
-    const windows = windowsOf(x, attributes);
-    const made = shaped([x.shape[0]!, x.shape[3]!, windows.outHeight, windows.outWidth]);
-    return channelsLast(graph, graph.node(type, [channelsFirst(graph, x)], made, windowAttributes(windows)));
-  });
+/** What each window sees, by its places: x [B, H, W, C] -> [B, windows, places, C]. */
+function look(graph: Graph, x: Value, windows: Windows, outside: number): Value {
+  const seen = pick(graph, pixelsOf(graph, x), seenBy(windows), outside);
+  return reshape(graph, seen, [x.shape[0]!, windows.outHeight * windows.outWidth, placesOf(windows), x.shape[3]!]);
+}
+
+function reduce(graph: Graph, type: string, x: Value): Value {
+  const [batch, rows, , channels] = x.shape as [number, number, number, number];
+  return graph.node(type, [x, graph.ints([2])], shaped([batch, rows, channels]), { keepdims: 0 });
+}
+
+/** What each pixel gets of what its windows give their places: gradients [B, windows * places, C] -> [B, H, W, C]. */
+function putBack(graph: Graph, gradients: Value, windows: Windows, shape: readonly number[]): Value {
+  const places = placesOf(windows);
+  const sources = new Array<number[]>(windows.inHeight * windows.inWidth);
+  for (const phase of seeing(windows))
+    phase.pixels.forEach((pixel, i) => {
+      const of = phase.places.map((place, j) => {
+        const window = phase.windows[i * phase.places.length + j]!;
+        return window < 0 ? window : window * places + place;
+      });
+      sources[pixel] = of;
+    });
+  const most = Math.max(...sources.map(({ length }) => length));
+  const indices = sources.flatMap((of) => [...of, ...new Array<number>(most - of.length).fill(-1)]);
+  const given = pick(graph, gradients, indices);
+  const channels = shape[3]!;
+  return reshape(graph, reduce(graph, 'ReduceSum', reshape(graph, given, [shape[0]!, sources.length, most, channels])), shape); // prettier-ignore
+}
+
+lower<Attributes, { x: Value }>('MaxPool', ({ x }, graph, attributes) => {
+  const windows = windowsOf(x, attributes);
+  return reshape(graph, reduce(graph, 'ReduceMax', look(graph, x, windows, -Infinity)), windows.outShape);
+});
 
 /** Of equal largest pixels in a window, the first one gets the gradient. */
-lower<Attributes, { dy: Value; input: Value; output: Value }>(
-  'MaxPoolGrad',
-  ({ dy, input, output }, graph, attributes) => {
-    const windows = windowsOf(input, attributes);
-    let left = dy; // of each window's gradient, what is not given away yet
-    const parts = lookThrough(graph, input, windows, -Infinity).map((pixels) => {
-      const largest = cast(graph, graph.node('Equal', [pixels, output], shaped(output.shape, 'bool')), 'float32');
-      const part = graph.node('Mul', [left, largest], dy);
-      left = graph.node('Sub', [left, part], dy);
-      return part;
-    });
-    return putBack(graph, parts, windows);
-  },
-);
+lower<Attributes, { dy: Value; input: Value; output: Value }>('MaxPoolGrad', (given, graph, attributes) => {
+  const { dy, input, output } = given;
+  const windows = windowsOf(input, attributes);
+  const seen = look(graph, input, windows, -Infinity); // [B, windows, places, C]
+  const wide = [...seen.shape.slice(0, 2), 1, seen.shape[3]!];
+  const largest = graph.node('Equal', [seen, reshape(graph, output, wide)], shaped(seen.shape, 'bool'));
+  const marks = cast(graph, largest, 'float32');
+  const before = graph.node('CumSum', [marks, graph.constant([2], [], 'int32')], seen, { exclusive: 1 });
+  const first = cast(graph, graph.node('Less', [before, marks], shaped(seen.shape, 'bool')), 'float32');
+  const parts = graph.node('Mul', [first, reshape(graph, dy, wide)], seen);
+  const rows = [seen.shape[0]!, size(seen.shape.slice(1, 3)), seen.shape[3]!];
+  return putBack(graph, reshape(graph, parts, rows), windows, input.shape);
+});
+
+lower<Attributes, { x: Value }>('AvgPool', ({ x }, graph, attributes) => {
+  const windows = windowsOf(x, attributes);
+  const sum = reshape(graph, reduce(graph, 'ReduceSum', look(graph, x, windows, 0)), windows.outShape);
+  return graph.node('Mul', [sum, onePerCounted(graph, windows)], sum);
+});
+
+/** [1, outH, outW, 1]: one over the pixels of the image that each window sees. */
+function onePerCounted(graph: Graph, windows: Windows): Value {
+  const seen = seenBy(windows);
+  const places = placesOf(windows);
+  const { outHeight, outWidth } = windows;
+  const shares = Array.from({ length: outHeight * outWidth }, (_, i) => {
+    return 1 / seen.slice(i * places, (i + 1) * places).filter((pixel) => pixel >= 0).length;
+  });
+  return graph.constant(shares, [1, outHeight, outWidth, 1], 'float32');
+}
 
 /** Every pixel of a window gets an equal share, those outside the image too: what they get is lost (gradients.ts). */
 lower<Attributes, { dy: Value; input: Value }>('AvgPoolGrad', ({ dy, input }, graph, attributes) => {
   const windows = windowsOf(input, attributes);
   const places = placesOf(windows);
-  const share = graph.node('Mul', [dy, graph.scalar(1 / places.length)], dy);
-  return putBack(graph, places.map(() => share), windows); // prettier-ignore
+  const share = pixelsOf(graph, graph.node('Mul', [dy, graph.scalar(1 / places)], dy)); // [B, windows, C]
+  const toPlaces = Array.from({ length: share.shape[1]! * places }, (_, i) => Math.floor(i / places));
+  return putBack(graph, pick(graph, share, toPlaces), windows, input.shape);
 });

@@ -1,5 +1,10 @@
-/** The windows that convolution and pooling look through, over images [B, H, W, C]. */
+/**
+ * The windows that convolutions and pools look through, as lists of pixels. An image is [P, C], its P pixels row by row;
+ * what a window sees is then a gather of whole pixels, which runs on all threads and leaves matrices that products take
+ * as they are, where ONNX's own operators want channels first and have no gradients.
+ */
 import type { Graph, Value } from '../graph';
+import { size } from '../shapes';
 import { reshape, shaped } from './kernel';
 
 /** As tfjs works it out from strides, padding and shapes. */
@@ -12,86 +17,69 @@ export interface Windows {
   readonly strideWidth: number;
   readonly filterHeight: number;
   readonly filterWidth: number;
-  readonly padInfo: { readonly top: number; readonly left: number; readonly bottom: number; readonly right: number };
+  readonly padInfo: { readonly top: number; readonly left: number };
 }
 
-/** What ONNX's Conv, ConvTranspose and pools call it. */
-export const windowAttributes = (windows: Windows) => ({
-  kernel_shape: [windows.filterHeight, windows.filterWidth],
-  strides: [windows.strideHeight, windows.strideWidth],
-  pads: [windows.padInfo.top, windows.padInfo.left, windows.padInfo.bottom, windows.padInfo.right],
-});
+const OUTSIDE = -1;
 
-export const transpose = (graph: Graph, x: Value, perm: readonly number[]) =>
-  graph.node('Transpose', [x], shaped(perm.map((axis) => x.shape[axis]!), x.dtype), { perm }); // prettier-ignore
+/** A grid's points, row by row. */
+const grid = (height: number, width: number) =>
+  Array.from({ length: height * width }, (_, i) => [Math.floor(i / width), i % width] as const);
 
-/** [B, H, W, C] -> [B, C, H, W], as ONNX wants images, and back. */
-export const channelsFirst = (graph: Graph, x: Value) => transpose(graph, x, [0, 3, 1, 2]);
-export const channelsLast = (graph: Graph, x: Value) => transpose(graph, x, [0, 2, 3, 1]);
+/** Where a point is in its grid, or `OUTSIDE`. */
+const at = (y: number, x: number, height: number, width: number) =>
+  y >= 0 && x >= 0 && y < height && x < width ? y * width + x : OUTSIDE;
 
-/** How far apart the pixels of one place in all windows are, and how many there are, by height and width. */
-const steps = ({ strideHeight, strideWidth }: Windows) => [strideHeight, strideWidth] as const;
-const counts = ({ outHeight, outWidth }: Windows) => [outHeight, outWidth] as const;
+export const placesOf = ({ filterHeight, filterWidth }: Windows) => filterHeight * filterWidth;
 
-/** The places of a window, row by row. */
-export const placesOf = ({ filterHeight, filterWidth }: Windows) =>
-  Array.from({ length: filterHeight * filterWidth }, (_, i) => [Math.floor(i / filterWidth), i % filterWidth] as const);
-
-/** `values` before and after each image along its height and width. */
-function padImages(graph: Graph, x: Value, before: readonly number[], after: readonly number[], value = 0): Value {
-  if ([...before, ...after].every((n) => n === 0)) return x;
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const shape = [batch, height + before[0]! + after[0]!, width + before[1]! + after[1]!, channels];
-  const pads = graph.ints([0, ...before, 0, 0, ...after, 0]);
-  return graph.node('Pad', [x, pads, graph.scalar(value)], shaped(shape));
+/** For each window and each place in it, the pixel of the input that is there: [windows * places]. */
+export function seenBy(windows: Windows): number[] {
+  const { inHeight, inWidth, strideHeight, strideWidth, padInfo } = windows;
+  const places = grid(windows.filterHeight, windows.filterWidth);
+  return grid(windows.outHeight, windows.outWidth).flatMap(([y, x]) => {
+    const [top, left] = [y * strideHeight - padInfo.top, x * strideWidth - padInfo.left];
+    return places.map(([dy, dx]) => at(top + dy, left + dx, inHeight, inWidth));
+  });
 }
 
-function cropImages(
-  graph: Graph,
-  x: Value,
-  from: readonly number[],
-  sizes: readonly number[],
-  strides: readonly number[],
-) {
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const whole = from[0] === 0 && from[1] === 0 && sizes[0] === height && sizes[1] === width;
-  if (whole) return x;
-  const ends = from.map((start, i) => start + (sizes[i]! - 1) * strides[i]! + 1);
-  const bounds = [graph.ints(from), graph.ints(ends), graph.ints([1, 2]), graph.ints(strides)];
-  return graph.node('Slice', [x, ...bounds], shaped([batch, ...sizes, channels]));
+/** Pixels of the input that windows meet at the same places, in strides; with a stride of 1 they are all of one phase. */
+export interface Phase {
+  readonly pixels: readonly number[];
+  readonly places: readonly number[];
+  /** For each of the pixels and places, the window that has the pixel there: [pixels * places]. */
+  readonly windows: readonly number[];
 }
 
-/** What each place of a window sees, over all windows: x [B, H, W, C] -> for each place [B, outH, outW, C]. */
-export function lookThrough(graph: Graph, x: Value, windows: Windows, outside = 0): Value[] {
-  const { top, left, bottom, right } = windows.padInfo;
-  const padded = padImages(graph, x, [top, left], [bottom, right], outside);
-  return placesOf(windows).map((place) => cropImages(graph, padded, place, counts(windows), steps(windows)));
+/** The other way round: from the pixels of the input to the windows that see them. */
+export function seeing(windows: Windows): Phase[] {
+  const { inHeight, inWidth, outHeight, outWidth, strideHeight, strideWidth, padInfo } = windows;
+  const pixels = grid(inHeight, inWidth).map(([y, x]) => [y + padInfo.top, x + padInfo.left] as const);
+  const places = grid(windows.filterHeight, windows.filterWidth);
+  const own = (of: readonly (readonly [number, number])[], [y, x]: readonly [number, number]) =>
+    of.flatMap((point, i) => (point[0] % strideHeight === y && point[1] % strideWidth === x ? [{ point, i }] : []));
+  return grid(strideHeight, strideWidth).map((phase) => {
+    const [ownPixels, ownPlaces] = [own(pixels, phase), own(places, phase)];
+    const seers = ownPixels.flatMap(({ point: [y, x] }) =>
+      ownPlaces.map(({ point: [dy, dx] }) => at((y - dy) / strideHeight, (x - dx) / strideWidth, outHeight, outWidth)),
+    );
+    return { pixels: ownPixels.map(({ i }) => i), places: ownPlaces.map(({ i }) => i), windows: seers };
+  });
 }
 
-/** The transpose of `lookThrough`: what each place gives [B, outH, outW, C], put back and summed -> [B, H, W, C]. */
-export function putBack(graph: Graph, parts: readonly Value[], windows: Windows): Value {
-  const [batch, height, width, channels] = parts[0]!.shape as [number, number, number, number];
-  const [stepY, stepX] = steps(windows);
-  const { inHeight, inWidth, filterHeight, filterWidth, padInfo } = windows;
-  const spread = (x: Value): Value => {
-    if (stepY === 1 && stepX === 1) return x;
-    const wide = shaped([batch, height, stepY, width, stepX * channels]);
-    const pads = graph.ints([0, 0, 0, 0, 0, 0, 0, stepY - 1, 0, (stepX - 1) * channels]);
-    const cells = reshape(graph, x, [batch, height, 1, width, channels]);
-    return reshape(graph, graph.node('Pad', [cells, pads, graph.scalar(0)], wide), [
-      batch,
-      height * stepY,
-      width * stepX,
-      channels,
-    ]);
-  };
-  const laid = placesOf(windows).map(([y, x], i) =>
-    padImages(graph, spread(parts[i]!), [y, x], [filterHeight - 1 - y, filterWidth - 1 - x]),
-  );
-  const sum = laid.reduce((a, b) => graph.node('Add', [a, b], a));
-  // Windows need not reach to the last pixels; and their last step may lead beyond them.
-  const [rows, columns] = [sum.shape[1]! - padInfo.top, sum.shape[2]! - padInfo.left];
-  const kept = [Math.min(rows, inHeight), Math.min(columns, inWidth)];
-  const cropped = cropImages(graph, sum, [padInfo.top, padInfo.left], kept, [1, 1]);
-  return padImages(graph, cropped, [0, 0], [inHeight - kept[0]!, inWidth - kept[1]!]);
+/** Pixels of each image by their indices, `outside` where there is none: images [B, P, C] -> [B, indices, C]. */
+export function pick(graph: Graph, images: Value, indices: readonly number[], outside = 0): Value {
+  const [batch, pixels, channels] = images.shape as [number, number, number];
+  if (indices.length === pixels && indices.every((index, i) => index === i)) return images;
+  const needed = indices.includes(OUTSIDE);
+  const pads = graph.ints([0, 0, 0, 0, 1, 0]);
+  const extended = needed
+    ? graph.node('Pad', [images, pads, graph.scalar(outside)], shaped([batch, pixels + 1, channels]))
+    : images;
+  const from = indices.map((index) => (index === OUTSIDE ? pixels : index));
+  const made = shaped([batch, indices.length, channels]);
+  return graph.node('Gather', [extended, graph.constant(from, [from.length], 'int32')], made, { axis: 1 });
 }
+
+/** [B, H, W, C] -> [B, H * W, C]. */
+export const pixelsOf = (graph: Graph, x: Value) =>
+  reshape(graph, x, [x.shape[0]!, size(x.shape.slice(1, 3)), x.shape[3]!]);
