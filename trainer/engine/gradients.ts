@@ -79,7 +79,8 @@ define('Neg', {}, (dy) => ({ x: () => tf.neg(dy) }));
 define('Identity', {}, (dy) => ({ x: () => tf.cast(dy, 'float32') }));
 define('Cast', {}, (dy) => ({ x: () => tf.cast(dy, 'float32') }));
 
-fromOutput('Relu', (dy, y) => tf.where(tf.greater(y, 0), dy, zeros(dy)));
+// By a product: ONNX Runtime's Where takes ten times as long.
+fromOutput('Relu', (dy, y) => tf.mul(dy, tf.cast(tf.greater(y, 0), 'float32')));
 fromOutput('Relu6', (dy, y) => tf.where(tf.logicalAnd(tf.greater(y, 0), tf.less(y, 6)), dy, zeros(dy)));
 fromOutput('Elu', (dy, y) => tf.where(tf.greater(y, 0), dy, tf.mul(dy, tf.add(y, 1))));
 const seluScale = 1.0507009873554805;

@@ -89,6 +89,41 @@ tf.registerGradient({
   }),
 });
 
+interface StandardizedColumns {
+  /** [R, C] */
+  readonly y: Tensor2D;
+  /** [C]; no gradient passes through it, nor through the variance. */
+  readonly mean: Tensor1D;
+  /** [C], biased. */
+  readonly variance: Tensor1D;
+}
+
+/**
+ * Each column less its mean and divided by its deviation, sqrt(variance + eps), then scaled and shifted, as batch norms do:
+ * x [R, C], scale and shift [C].
+ */
+export function standardizeColumns(x: Tensor2D, scale: Tensor1D, shift: Tensor1D, eps: number): StandardizedColumns {
+  if (hasKernel('TesseraStandardizeColumns')) {
+    const outputs = run('TesseraStandardizeColumns', { x, scale, shift }, { eps });
+    const [y, mean, variance] = outputs as [Tensor2D, Tensor1D, Tensor1D];
+    return { y, mean, variance };
+  }
+  const { mean, variance } = tf.moments(x, 0) as { mean: Tensor1D; variance: Tensor1D };
+  const standardized = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, eps)));
+  return { y: tf.add(tf.mul(standardized, scale), shift), mean, variance };
+}
+
+tf.registerGradient({
+  kernelName: 'TesseraStandardizeColumns',
+  inputsToSave: ['scale'],
+  outputsToSave: [false, false, false, true, true],
+  gradFunc: (dys, [scale, centred, rate]) => {
+    const inputs = { dy: (dys as Tensor[])[0]!, scale: scale!, centred: centred!, rate: rate! };
+    const [x, dScale, dShift] = run('TesseraStandardizeColumnsGrad', inputs) as [Tensor, Tensor, Tensor];
+    return { x: () => x, scale: () => dScale, shift: () => dShift };
+  },
+});
+
 /** Attention: softmax(q kᵀ / sqrt(d)) v (Vaswani et al. 2017). q [B, M, d], k, v [B, N, d] -> [B, M, d]; B holds the heads too. */
 export function scaledDotProductAttention(q: Tensor3D, k: Tensor3D, v: Tensor3D): Tensor3D {
   requireShape('k of attention', k, [q.shape[0], k.shape[1], q.shape[2]]);

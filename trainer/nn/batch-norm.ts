@@ -4,6 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import { standardizeColumns } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { constant } from './initializers';
 import { parameter } from './layers';
@@ -47,34 +48,29 @@ export function batchNorm<T extends Tensor>(
   updates?: Record<string, Tensor>,
   { affine = true }: BatchNormOptions = {},
 ): T {
-  const { mean, variance } = updates ? batchStatistics(params, name, x, updates) : runningStatistics(params, name);
-  const rate = tf.rsqrt(tf.add(variance, EPSILON)); // [C]
-  const normalized = tf.mul(tf.sub(x, mean), rate);
-  if (!affine) return normalized as T;
-  return tf.add(tf.mul(normalized, parameter(params, `${name}.scale`)), parameter(params, `${name}.shift`));
+  const width = x.shape.at(-1)!;
+  const scale: Tensor1D = affine ? parameter(params, `${name}.scale`) : tf.ones([width]);
+  const shift: Tensor1D = affine ? parameter(params, `${name}.shift`) : tf.zeros([width]);
+  if (!updates) {
+    const { mean, variance } = runningStatistics(params, name);
+    const factor = tf.mul(scale, tf.rsqrt(tf.add(variance, EPSILON))); // [C]
+    return tf.add(tf.mul(x, factor), tf.sub(shift, tf.mul(mean, factor)));
+  }
+  const count = x.size / width;
+  if (count < 2) {
+    throw new Error(`${name}: a batch norm cannot train on a single value of each channel; use a larger batch`);
+  }
+  const { y, mean, variance } = standardizeColumns(tf.reshape(x, [count, width]), scale, shift, EPSILON);
+  const before = runningStatistics({ ...params, ...updates }, name);
+  updates[runningMean(name)] = moved(before.mean, mean);
+  updates[runningVariance(name)] = moved(before.variance, tf.mul(variance, count / (count - 1)));
+  return tf.reshape(y, x.shape) as T;
 }
 
-interface Statistics {
-  readonly mean: Tensor1D;
-  readonly variance: Tensor1D;
-}
-
-const runningStatistics = (params: Tensors, name: string): Statistics => ({
-  mean: parameter(params, runningMean(name)),
-  variance: parameter(params, runningVariance(name)),
+const runningStatistics = (params: Tensors, name: string) => ({
+  mean: parameter<Tensor1D>(params, runningMean(name)),
+  variance: parameter<Tensor1D>(params, runningVariance(name)),
 });
 
-function batchStatistics(params: Tensors, name: string, x: Tensor, updates: Record<string, Tensor>): Statistics {
-  const count = x.size / x.shape.at(-1)!;
-  if (count < 2)
-    throw new Error(`${name}: a batch norm cannot train on a single value of each channel; use a larger batch`);
-  const axes = x.shape.slice(0, -1).map((_, i) => i);
-  const mean: Tensor1D = tf.mean(x, axes); // [C]
-  const variance: Tensor1D = tf.mean(tf.squaredDifference(x, mean), axes); // [C]
-  const before = runningStatistics({ ...params, ...updates }, name);
-  const moved = (old: Tensor1D, by: Tensor1D, factor: number) =>
-    tf.add(tf.mul(old, 1 - MOMENTUM), tf.mul(by, MOMENTUM * factor));
-  updates[runningMean(name)] = moved(before.mean, mean, 1);
-  updates[runningVariance(name)] = moved(before.variance, variance, count / (count - 1));
-  return { mean, variance };
-}
+const moved = (running: Tensor1D, batch: Tensor1D): Tensor1D =>
+  tf.add(tf.mul(running, 1 - MOMENTUM), tf.mul(batch, MOMENTUM));

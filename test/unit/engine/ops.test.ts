@@ -9,6 +9,7 @@ import {
   scaledDotProductAttention,
   softmaxCrossEntropy,
   standardize,
+  standardizeColumns,
 } from '../../../trainer/engine/ops';
 import { agree, broadcastable, float, int, shapes, type Case } from './agree';
 
@@ -306,6 +307,22 @@ describe('ops compute what the reference computes, by value and gradient', () =>
           { name: 'around 1', f: (x) => standardize(x, 1e-3, 1), inputs, smooth: true },
         ]);
       }),
+      runs,
+    ));
+
+  it('standardised columns, scaled and shifted', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 2, max: 9 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(50),
+        (rows, width, seed) => {
+          const inputs = [float([rows, width], seed), float([width], seed + 1), float([width], seed + 2)];
+          const f = (x: Tensor, scale: Tensor, shift: Tensor) =>
+            standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 1e-2).y;
+          return agree(engine, [{ name: 'standardizeColumns', f, inputs, smooth: true }]);
+        },
+      ),
       runs,
     ));
 

@@ -3,8 +3,9 @@
  * as few as ONNX Runtime's operators allow.
  */
 import type { Graph, Value } from '../graph';
-import { lower, shaped } from './kernel';
+import { lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
+import { columnSums } from './reduce';
 
 const add = (graph: Graph, a: Value, b: Value) => graph.node('Add', [a, b], a);
 const sub = (graph: Graph, a: Value, b: Value) => graph.node('Sub', [a, b], a);
@@ -49,6 +50,43 @@ lower<Mean, { dy: Value; y: Value; rate: Value }>('TesseraStandardizeGrad', ({ d
   const constant = mean === 0 ? first : sub(graph, first, times(along));
   const rest = sub(graph, dy, mul(graph, y, along)); // [..., D]
   return mul(graph, sub(graph, rest, constant), rate);
+});
+
+interface Columns {
+  scale: Value;
+  /** x less the mean of its column, [R, C]. */
+  centred: Value;
+  /** One over each column's deviation, [1, C]. */
+  rate: Value;
+}
+const columnMeans = (graph: Graph, x: Value) => {
+  const sums = columnSums(graph, x); // [1, C]
+  return graph.node('Mul', [sums, graph.scalar(1 / x.shape[0]!)], sums);
+};
+
+/** y, the columns' means and variances [C], and `centred` and `rate` for the gradient. */
+lower<{ eps: number }, { x: Value; scale: Value; shift: Value }>(
+  'TesseraStandardizeColumns',
+  ({ x, scale, shift }, graph, { eps }) => {
+    const mean = columnMeans(graph, x); // [1, C]
+    const centred = sub(graph, x, mean);
+    const variance = columnMeans(graph, mul(graph, centred, centred)); // [1, C]
+    const deviation = graph.node('Sqrt', [add(graph, variance, graph.scalar(eps))], variance);
+    const rate = graph.node('Reciprocal', [deviation], variance);
+    const y = add(graph, mul(graph, centred, mul(graph, rate, scale)), shift);
+    return [y, reshape(graph, mean, scale.shape), reshape(graph, variance, scale.shape), centred, rate];
+  },
+);
+
+/** With n = centred rate: (dy - <dy> - n <dy n>) rate scale, where <.> is the mean over a column; and <dy n> R, <dy> R. */
+lower<unknown, Columns & { dy: Value }>('TesseraStandardizeColumnsGrad', (given, graph) => {
+  const { dy, scale, centred, rate } = given;
+  const first = columnMeans(graph, dy); // [1, C]
+  const second = mul(graph, columnMeans(graph, mul(graph, dy, centred)), rate); // [1, C]
+  const along = mul(graph, centred, mul(graph, second, rate)); // [R, C]
+  const dx = mul(graph, sub(graph, sub(graph, dy, along), first), mul(graph, rate, scale));
+  const summed = (mean: Value) => reshape(graph, mul(graph, mean, graph.scalar(dy.shape[0]!)), scale.shape);
+  return [dx, summed(second), summed(first)];
 });
 
 interface Attention {

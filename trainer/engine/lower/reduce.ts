@@ -21,7 +21,7 @@ function reduce(graph: Graph, type: string, x: Value, axis: Axes, keepDims: bool
 }
 
 /** [R, D] -> [1, D]: a product with ones runs on all threads, where ReduceSum goes through the rows on one. */
-const columnSums = (graph: Graph, x: Value) => matMul(graph, graph.full(1, [1, x.shape[0]!]), x);
+export const columnSums = (graph: Graph, x: Value) => matMul(graph, graph.full(1, [1, x.shape[0]!]), x);
 
 for (const [kernel, type] of [
   ['Sum', 'ReduceSum'],
