@@ -3,14 +3,17 @@
  * paths must be set when a process starts, so this file runs itself again in one that has them.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createEngine, probeEngines } from '../../../trainer/engine/index';
-import { gelu, scaledDotProductAttention, standardize } from '../../../trainer/engine/ops';
+import { gelu, scaledDotProductAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
 import { agree, float, int } from './agree';
+
+/** With many equal pixels. */
+const ties = { ...float([2, 6, 5, 2]), data: float([2, 6, 5, 2]).data.map(Math.round) };
 
 const folder = '/usr/lib/chromium';
 const driver = `${folder}/vk_swiftshader_icd.json`;
@@ -53,6 +56,28 @@ if (!existsSync(driver)) {
         { name: 'gather', f: (x, i) => tf.gather(x, i), inputs: [int([5, 2], 1, 0, 9), int([3], 2, 0, 4)] },
         { name: 'mean', f: (x) => tf.mean(x, [0, 2]), inputs: [float([2, 3, 4])] },
         { name: 'standardize', f: (x) => standardize(x, 1e-5, 1), inputs: [float([2, 3, 8])] },
+        {
+          name: 'standardizeColumns',
+          f: (x, scale, shift) => standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 1e-5).y,
+          inputs: [float([6, 4]), float([4], 2), float([4], 3)],
+        },
+        {
+          name: 'conv2d',
+          f: (x, kernel) => tf.conv2d(x as Tensor4D, kernel as Tensor4D, 1, 1),
+          inputs: [float([2, 5, 4, 3]), float([3, 3, 3, 6], 2)],
+        },
+        {
+          name: 'conv2d with strides',
+          f: (x, kernel) => tf.conv2d(x as Tensor4D, kernel as Tensor4D, 2, 'same'),
+          inputs: [float([2, 7, 6, 2]), float([3, 3, 2, 4], 2)],
+        },
+        {
+          name: 'conv2d of single pixels',
+          f: (x, kernel) => tf.conv2d(x as Tensor4D, kernel as Tensor4D, 2, 'valid'),
+          inputs: [float([2, 5, 4, 3]), float([1, 1, 3, 4], 2)],
+        },
+        { name: 'maxPool', f: (x) => tf.maxPool(x as Tensor4D, 3, 2, 1), inputs: [ties] },
+        { name: 'avgPool', f: (x) => tf.avgPool(x as Tensor4D, 2, 2, 'same'), inputs: [float([2, 5, 4, 3])] },
         {
           name: 'attention',
           f: (q, k, v) => scaledDotProductAttention(q as Tensor3D, k as Tensor3D, v as Tensor3D),
