@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine/index';
 import {
   gelu,
@@ -10,7 +10,9 @@ import {
   softmaxCrossEntropy,
   standardize,
   standardizeColumns,
+  valueAndGrads,
 } from '../../../trainer/engine/ops';
+import type { HostTensors, Step, Tensors } from '../../../trainer/engine/types';
 import { agree, broadcastable, float, int, shapes, type Case } from './agree';
 
 const engine = await createEngine({ engine: 'onnx', device: 'cpu', threads: 1 });
@@ -382,6 +384,31 @@ describe('ops compute what the reference computes, by value and gradient', () =>
       { numRuns: 40 },
     ));
 
+  it('a convolution of more images than are done at once', async () => {
+    // Each image a multiple of one; what comes out is the same multiple, and is divided by it.
+    const of = async (batch: number) => {
+      const step: Step = (_, { image, kernel, factors }) => {
+        const forward = (p: Tensors) =>
+          tf.div(tf.conv2d(tf.mul(p.image!, factors!), p.kernel as Tensor4D, 1, 'same'), factors!);
+        const loss = (p: Tensors) => tf.sum<Scalar>(tf.square(tf.mean(forward(p), 0)));
+        const y = forward({ image: image!, kernel: kernel! });
+        return { outputs: { least: tf.min(y, 0), most: tf.max(y, 0), ...valueAndGrads(loss, { image: image!, kernel: kernel! }).grads } }; // prettier-ignore
+      };
+      const inputs = {
+        image: float([1, 8, 8, 1]),
+        kernel: float([8, 8, 1, 1], 2),
+        factors: float([batch, 1, 1, 1], 3, 1, 2),
+      };
+      const program = await engine.compile(step, { state: {}, inputs });
+      const outputs = await program.run(engine.upload({}), mapData(inputs));
+      program.dispose();
+      return outputs;
+    };
+    const [one, many] = [await of(1), await of(8192)];
+    for (const [name, { data }] of Object.entries(one))
+      data.forEach((value, i) => expect(Math.abs(many[name]!.data[i]! / value - 1), name).toBeLessThan(3e-3));
+  });
+
   it('pools of any window, stride and padding, of images with equal pixels too', () =>
     fc.assert(
       fc.asyncProperty(
@@ -425,3 +452,5 @@ const mapConstant = <T extends object>(record: T) =>
   Object.fromEntries(Object.entries(record).map(([k, v]) => [k, fc.constant(v)])) as {
     [K in keyof T]: fc.Arbitrary<T[K]>;
   };
+const mapData = (tensors: HostTensors) =>
+  Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));

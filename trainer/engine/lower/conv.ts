@@ -4,8 +4,7 @@ import type { Graph, Value } from '../graph';
 import { size } from '../shapes';
 import { lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
-import { split } from './shape';
-import { pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
+import { inParts, join, pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
 
 type Shape = [number, number, number, number];
 interface Attributes {
@@ -40,14 +39,13 @@ lower<Attributes & { inputShape: number[] }, { dy: Value; filter: Value }>(
   ({ dy, filter }, graph, { inputShape, ...attributes }) => {
     const windows = windowsOf(inputShape, filter.shape, attributes);
     const [inputs, outputs] = filter.shape.slice(2) as [number, number];
-    const kernels = reshape(graph, filter, [placesOf(windows), inputs, outputs]);
+    const kernels = reshape(graph, filter, [1, placesOf(windows), inputs * outputs]);
     const phases = seeing(windows).filter(({ pixels, places }) => pixels.length > 0 && places.length > 0);
     const gradients = phases.map((phase) => {
       const width = phase.places.length * outputs;
-      const chosen = pickFirst(graph, kernels, phase.places); // [places, in, out]
-      const turned = graph.node('Transpose', [chosen], shaped([phase.places.length, outputs, inputs]), {
-        perm: [0, 2, 1],
-      });
+      const count = phase.places.length;
+      const chosen = reshape(graph, pick(graph, kernels, phase.places), [count, inputs, outputs]);
+      const turned = graph.node('Transpose', [chosen], shaped([count, outputs, inputs]), { perm: [0, 2, 1] });
       const matrix = reshape(graph, turned, [width, inputs]);
       const parts = inParts(graph, [pixelsOf(graph, dy)], phase.windows.length * outputs, (part) =>
         matMul(graph, rowsOf(graph, pick(graph, part, phase.windows), width), matrix),
@@ -75,7 +73,7 @@ lower<Attributes & { filterShape: number[] }, { x: Value; dy: Value }>(
       seen.length * inputs,
       (images, gradients) => {
         const rows = rowsOf(graph, pick(graph, images, seen), placesOf(windows) * inputs);
-        return matMul(graph, rows, rowsOf(graph, gradients!, outputs), { transposeA: true }); // [places * in, out]
+        return matMul(graph, rows, rowsOf(graph, gradients, outputs), { transposeA: true }); // [places * in, out]
       },
     );
     return reshape(graph, products.reduce((sum, product) => graph.node('Add', [sum, product], product)), filterShape); // prettier-ignore
@@ -83,29 +81,3 @@ lower<Attributes & { filterShape: number[] }, { x: Value; dy: Value }>(
 );
 
 const rowsOf = (graph: Graph, x: Value, width: number) => reshape(graph, x, [size(x.shape) / width, width]);
-
-function pickFirst(graph: Graph, x: Value, indices: readonly number[]): Value {
-  if (indices.length === x.shape[0]) return x;
-  const chosen = graph.constant(indices, [indices.length], 'int32');
-  return graph.node('Gather', [x, chosen], shaped([indices.length, ...x.shape.slice(1)]), { axis: 0 });
-}
-
-function join(graph: Graph, parts: readonly Value[], axis = 0): Value {
-  if (parts.length === 1) return parts[0]!;
-  const total = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
-  return graph.node('Concat', parts, shaped(parts[0]!.shape.with(axis, total)), { axis });
-}
-
-/** Values that windows see at once, each pixel as often as it is seen. */
-const AT_ONCE = 2 ** 25;
-
-/** Does a batch in parts, since what its windows see takes many times the memory of the images. */
-function inParts(graph: Graph, batches: readonly Value[], seenPerImage: number, each: (...parts: Value[]) => Value) {
-  const batch = batches[0]!.shape[0]!;
-  let parts = 1;
-  while ((batch * seenPerImage) / parts > AT_ONCE && batch % (2 * parts) === 0) parts *= 2;
-  if (parts === 1) return [each(...batches)];
-  const sizes = new Array<number>(parts).fill(batch / parts);
-  const divided = batches.map((values) => split(graph, values, sizes, 0));
-  return sizes.map((_, i) => each(...divided.map((values) => values[i]!)));
-}

@@ -1,9 +1,8 @@
 /** Pooling of images [B, H, W, C] and its gradients. */
 import { backend_util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph';
-import { size } from '../shapes';
 import { cast, lower, reshape, shaped } from './kernel';
-import { pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
+import { inParts, join, pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
 
 interface Attributes {
   filterSize: [number, number] | number;
@@ -21,6 +20,9 @@ function windowsOf({ shape }: Value, { filterSize, strides, pad, dimRoundingMode
   return windows;
 }
 
+const seenPerImage = (windows: Windows, { shape }: Value) =>
+  windows.outHeight * windows.outWidth * placesOf(windows) * shape[3]!;
+
 /** What each window sees, by its places: x [B, H, W, C] -> [B, windows, places, C]. */
 function look(graph: Graph, x: Value, windows: Windows, outside: number): Value {
   const seen = pick(graph, pixelsOf(graph, x), seenBy(windows), outside);
@@ -32,48 +34,57 @@ function reduce(graph: Graph, type: string, x: Value): Value {
   return graph.node(type, [x, graph.ints([2])], shaped([batch, rows, channels]), { keepdims: 0 });
 }
 
-/** What each pixel gets of what its windows give their places: gradients [B, windows * places, C] -> [B, H, W, C]. */
-function putBack(graph: Graph, gradients: Value, windows: Windows, shape: readonly number[]): Value {
+/** What each pixel gets of what its windows give their places: gradients [B, windows * places, C] -> [B, P, C]. */
+function putBack(graph: Graph, gradients: Value, windows: Windows): Value {
   const places = placesOf(windows);
   const sources = new Array<number[]>(windows.inHeight * windows.inWidth);
-  for (const phase of seeing(windows))
+  for (const phase of seeing(windows)) {
     phase.pixels.forEach((pixel, i) => {
-      const of = phase.places.map((place, j) => {
+      sources[pixel] = phase.places.map((place, j) => {
         const window = phase.windows[i * phase.places.length + j]!;
         return window < 0 ? window : window * places + place;
       });
-      sources[pixel] = of;
     });
-  const most = Math.max(...sources.map(({ length }) => length));
+  }
+  const most = sources.reduce((length, of) => Math.max(length, of.length), 0);
   const indices = sources.flatMap((of) => [...of, ...new Array<number>(most - of.length).fill(-1)]);
-  const given = pick(graph, gradients, indices);
-  const channels = shape[3]!;
-  return reshape(graph, reduce(graph, 'ReduceSum', reshape(graph, given, [shape[0]!, sources.length, most, channels])), shape); // prettier-ignore
+  const [batch, , channels] = gradients.shape as [number, number, number];
+  const given = reshape(graph, pick(graph, gradients, indices), [batch, sources.length, most, channels]);
+  return reduce(graph, 'ReduceSum', given);
 }
 
 lower<Attributes, { x: Value }>('MaxPool', ({ x }, graph, attributes) => {
   const windows = windowsOf(x, attributes);
-  return reshape(graph, reduce(graph, 'ReduceMax', look(graph, x, windows, -Infinity)), windows.outShape);
+  const parts = inParts(graph, [x], seenPerImage(windows, x), (part) =>
+    reduce(graph, 'ReduceMax', look(graph, part, windows, -Infinity)),
+  );
+  return reshape(graph, join(graph, parts), windows.outShape);
 });
 
 /** Of equal largest pixels in a window, the first one gets the gradient. */
 lower<Attributes, { dy: Value; input: Value; output: Value }>('MaxPoolGrad', (given, graph, attributes) => {
   const { dy, input, output } = given;
   const windows = windowsOf(input, attributes);
-  const seen = look(graph, input, windows, -Infinity); // [B, windows, places, C]
-  const wide = [...seen.shape.slice(0, 2), 1, seen.shape[3]!];
-  const largest = graph.node('Equal', [seen, reshape(graph, output, wide)], shaped(seen.shape, 'bool'));
-  const marks = cast(graph, largest, 'float32');
-  const before = graph.node('CumSum', [marks, graph.constant([2], [], 'int32')], seen, { exclusive: 1 });
-  const first = cast(graph, graph.node('Less', [before, marks], shaped(seen.shape, 'bool')), 'float32');
-  const parts = graph.node('Mul', [first, reshape(graph, dy, wide)], seen);
-  const rows = [seen.shape[0]!, size(seen.shape.slice(1, 3)), seen.shape[3]!];
-  return putBack(graph, reshape(graph, parts, rows), windows, input.shape);
+  const parts = inParts(graph, [dy, input, output], seenPerImage(windows, input), (gradient, x, y) => {
+    const seen = look(graph, x, windows, -Infinity); // [B, windows, places, C]
+    const [batch, count, places, channels] = seen.shape as [number, number, number, number];
+    const one = [batch, count, 1, channels];
+    const largest = graph.node('Equal', [seen, reshape(graph, y, one)], shaped(seen.shape, 'bool'));
+    const marks = cast(graph, largest, 'float32');
+    const before = graph.node('CumSum', [marks, graph.constant([2], [], 'int32')], seen, { exclusive: 1 });
+    const first = cast(graph, graph.node('Less', [before, marks], shaped(seen.shape, 'bool')), 'float32');
+    const shares = graph.node('Mul', [first, reshape(graph, gradient, one)], seen);
+    return putBack(graph, reshape(graph, shares, [batch, count * places, channels]), windows);
+  });
+  return reshape(graph, join(graph, parts), input.shape);
 });
 
 lower<Attributes, { x: Value }>('AvgPool', ({ x }, graph, attributes) => {
   const windows = windowsOf(x, attributes);
-  const sum = reshape(graph, reduce(graph, 'ReduceSum', look(graph, x, windows, 0)), windows.outShape);
+  const parts = inParts(graph, [x], seenPerImage(windows, x), (part) =>
+    reduce(graph, 'ReduceSum', look(graph, part, windows, 0)),
+  );
+  const sum = reshape(graph, join(graph, parts), windows.outShape);
   return graph.node('Mul', [sum, onePerCounted(graph, windows)], sum);
 });
 
@@ -94,5 +105,8 @@ lower<Attributes, { dy: Value; input: Value }>('AvgPoolGrad', ({ dy, input }, gr
   const places = placesOf(windows);
   const share = pixelsOf(graph, graph.node('Mul', [dy, graph.scalar(1 / places)], dy)); // [B, windows, C]
   const toPlaces = Array.from({ length: share.shape[1]! * places }, (_, i) => Math.floor(i / places));
-  return putBack(graph, pick(graph, share, toPlaces), windows, input.shape);
+  const parts = inParts(graph, [share], seenPerImage(windows, input), (part) =>
+    putBack(graph, pick(graph, part, toPlaces), windows),
+  );
+  return reshape(graph, join(graph, parts), input.shape);
 });

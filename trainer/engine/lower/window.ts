@@ -83,3 +83,31 @@ export function pick(graph: Graph, images: Value, indices: readonly number[], ou
 /** [B, H, W, C] -> [B, H * W, C]. */
 export const pixelsOf = (graph: Graph, x: Value) =>
   reshape(graph, x, [x.shape[0]!, size(x.shape.slice(1, 3)), x.shape[3]!]);
+
+export function join(graph: Graph, parts: readonly Value[], axis = 0): Value {
+  if (parts.length === 1) return parts[0]!;
+  const total = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
+  return graph.node('Concat', parts, shaped(parts[0]!.shape.with(axis, total), parts[0]!.dtype), { axis });
+}
+
+/** Values that windows see at once, each pixel as often as it is seen. */
+const AT_ONCE = 2 ** 24;
+
+/** Does the same to each part of a batch, since what windows see takes many times the memory of the images. */
+export function inParts(
+  graph: Graph,
+  batches: readonly Value[],
+  seenPerImage: number,
+  each: (...parts: Value[]) => Value,
+): Value[] {
+  const batch = batches[0]!.shape[0]!;
+  let count = 1;
+  while ((batch * seenPerImage) / count > AT_ONCE && batch % (2 * count) === 0) count *= 2;
+  if (count === 1) return [each(...batches)];
+  const size = batch / count;
+  const part = (values: Value, i: number) => {
+    const bounds = [graph.ints([i * size]), graph.ints([(i + 1) * size]), graph.ints([0])];
+    return graph.node('Slice', [values, ...bounds], shaped(values.shape.with(0, size), values.dtype));
+  };
+  return Array.from({ length: count }, (_, i) => each(...batches.map((values) => part(values, i))));
+}
