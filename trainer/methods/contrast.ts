@@ -6,6 +6,9 @@ import type { Pictures, Reading } from './method';
 
 const CHANNELS = 3;
 
+/** The running statistics that a forward pass has moved, by the names of the state that they are kept in. */
+export type Updates = Record<string, Tensor>;
+
 /** Two views of the same images, [B, H, W, 3] each. */
 export interface Pair extends Tensors {
   readonly first: Tensor4D;
@@ -87,6 +90,3 @@ function readSimilarities({ data, shape }: HostTensor, negatives?: HostTensor): 
     ],
   };
 }
-
-/** The running statistics that a forward pass wrote, under the names of the state that they are kept in. */
-export type Updates = Record<string, Tensor>;

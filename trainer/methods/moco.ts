@@ -8,10 +8,12 @@
  * projection stays as it was drawn.
  *
  * As in the authors' code keys are made in training mode: batch norms go by the batch of keys, and the momentum encoder
- * gathers running statistics of its own. In version 2 batches are not shuffled between devices for them: there is one
- * device, ViTs have no batch norm before the projector, and version 2's projector has none; of a ResNet its batch norms
- * can tell a query's batch from the queue, against which the authors split batches. The momentum encoder is moved after an
- * update instead of before the next keys are made, which is the same.
+ * gathers running statistics of its own. The momentum encoder is moved after an update instead of before the next keys are
+ * made, which is the same.
+ *
+ * Left out: shuffling the batch between devices, so that a query and its key do not share the statistics of a batch norm.
+ * There is one device; a ViT has no batch norm, nor has the projector of version 2. With a ResNet query and key are
+ * normalised with statistics of the same images, which the authors found to make version 2's task easier to cheat.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
@@ -64,20 +66,18 @@ export function createMoco(config: MocoConfig, imageSize: number, encoder: Encod
 }
 
 /** Where the versions differ. */
-interface Contrast {
-  init(seed: number): HostTensors;
-  readonly isFrozen?: (parameter: string) => boolean;
-  readonly loss: Method['loss'];
+interface Contrast extends Pick<Method, 'isFrozen' | 'loss'> {
+  readonly init: (seed: number) => HostTensors;
   readonly note: string;
-  compare(params: Tensors, pair: Pair): Comparison;
+  readonly compare: (params: Tensors, pair: Pair) => Comparison;
 }
 
-/** Encoder and projector, and their average over time, on the unit sphere: images [B, H, W, 3] -> [B, D]. */
+/** What becomes of images [B, H, W, 3] on the trained side, a projection [B, D], and on the side that follows it, keys [B, D]. */
 function encoders(encoder: Encoder, projection: HeadConfig) {
   const project = (params: Tensors, images: Tensor4D, updates?: Updates): Tensor2D =>
     head(params, 'projector', projection, encoder.embed(params, images, updates), updates);
 
-  /** Without `updates` by the running statistics, with it by those of the batch. */
+  /** Of length 1. The statistics that batch norms gather go into `updates` as the momentum encoder's own. */
   function keys(params: Tensors, images: Tensor4D, updates?: Updates): Tensor2D {
     const own: Updates | undefined = updates && {};
     const result = project({ ...teacherOf(params), ...teacherOf(updates ?? {}) }, images, own);
@@ -97,7 +97,7 @@ function queueContrast({ queue: size, temperature, projector }: MocoConfig, enco
     const positive = tf.sum<Tensor2D>(tf.mul(queries, own), -1, true); // [B, 1]
     return tf.concat([positive, tf.matMul(queries, queue, false, true)], 1);
   }
-  const first = (rows: Tensor2D) => tf.zeros<tf.Rank.R1>([rows.shape[0]], 'int32');
+  const firsts = (rows: Tensor2D) => tf.zeros<tf.Rank.R1>([rows.shape[0]], 'int32');
 
   return {
     init: (seed) => ({
@@ -115,8 +115,8 @@ function queueContrast({ queue: size, temperature, projector }: MocoConfig, enco
       const logits: Tensor2D = tf.div(similarities(queries, own, queue), temperature);
       const batch = own.shape[0];
       return {
-        loss: tf.mean<Scalar>(softmaxCrossEntropy(logits, first(logits))),
-        metrics: { 'train/accuracy': accuracy(logits, first(logits)) },
+        loss: tf.mean<Scalar>(softmaxCrossEntropy(logits, firsts(logits))),
+        metrics: { 'train/accuracy': accuracy(logits, firsts(logits)) },
         // The newest keys first: the oldest fall off the end.
         buffers: { ...updates, [QUEUE]: tf.concat([own, tf.slice(queue, 0, size - batch)]) },
       };
@@ -134,7 +134,7 @@ function queueContrast({ queue: size, temperature, projector }: MocoConfig, enco
       return {
         first: queries,
         second: own,
-        loss: softmaxCrossEntropy(tf.div(all, temperature), first(all)),
+        loss: softmaxCrossEntropy(tf.div(all, temperature), firsts(all)),
         negatives: tf.slice(all, [0, 1], [-1, Math.min(size, SHOWN)]),
       };
     },

@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { PretrainConfig } from '../../../protocol/config';
 import { createEngine } from '../../../trainer/engine/index';
-import type { HostTensors } from '../../../trainer/engine/types';
+import type { HostTensors, TypedArray } from '../../../trainer/engine/types';
 import { checkSet, createMethod } from '../../../trainer/methods/index';
 import type { Method } from '../../../trainer/methods/index';
 import { createOptimizer } from '../../../trainer/nn/create-optimizer';
 import { normal } from '../../../trainer/nn/initializers';
 import { trained, trainStep } from '../../../trainer/nn/train-step';
-import { evaluate, float32, specsOf, withSpecs } from '../nn/evaluate';
+import { evaluate, specsOf, withSpecs } from '../nn/evaluate';
 
 const SIZE = 8;
 const BATCH = 4;
@@ -27,12 +27,13 @@ const methods = {
   'moco v3 with a ResNet': configOf({ method: 'moco', version: 'v3', backbone: { type: 'resnet18', width: 4 } }),
 };
 
-const first = normal([BATCH, SIZE, SIZE, 3], 1, 0, 'first').data;
-const second = normal([BATCH, SIZE, SIZE, 3], 1, 0, 'second').data;
+const first: TypedArray = normal([BATCH, SIZE, SIZE, 3], 1, 0, 'first').data;
+const second: TypedArray = normal([BATCH, SIZE, SIZE, 3], 1, 0, 'second').data;
 
 function inputsOf(method: Method, views = { first, second }, step = 0): HostTensors {
-  const scheduled = Object.entries(method.scheduled?.({ step, totalSteps: 10, epochSteps: 5 }) ?? {});
-  const values = { ...views, ...Object.fromEntries(scheduled.map(([name, value]) => [name, Float32Array.of(value)])) };
+  const values: Record<string, TypedArray> = { ...views };
+  const scheduled = method.scheduled?.({ step, totalSteps: 10, epochSteps: 5 }) ?? {};
+  for (const [name, value] of Object.entries(scheduled)) values[name] = Float32Array.of(value);
   return withSpecs(values, method.inputs(BATCH));
 }
 
@@ -189,7 +190,7 @@ describe('the momentum encoder', () => {
     expect(after[`buffer.teacher.${name}`]!.data).not.toEqual(before[name]!.data);
   });
 
-  it('gets no gradient', async () => {
+  it('gets no gradient', () => {
     const method = createMethod(methods['moco v3'], SIZE);
     const names = Object.keys(trained(method.init(1), method.isFrozen));
     expect(names.filter((name) => name.startsWith('buffer.'))).toEqual([]);
