@@ -62,9 +62,9 @@ async function train(method: Method, steps: number, lr: number) {
   const state = engine.upload(initial);
   const outputs: HostTensors[] = [];
   for (let step = 1; step <= steps; step++) {
-    const inputs = Object.entries(inputsOf(method, viewsOf(step), step - 1)).map(([name, { data }]) => [name, data]);
-    const given = { lr: Float32Array.of(lr), step: Float32Array.of(step) };
-    outputs.push(await program.run(state, { ...Object.fromEntries(inputs), ...given }));
+    const inputs = Object.entries(inputsOf(method, viewsOf(step), step - 1));
+    const given = Object.fromEntries(inputs.map(([name, { data }]) => [name, data]));
+    outputs.push(await program.run(state, { ...given, lr: Float32Array.of(lr), step: Float32Array.of(step) }));
   }
   const after = await state.read();
   program.dispose();
