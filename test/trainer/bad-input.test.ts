@@ -75,7 +75,7 @@ describe('a run that cannot go on ends as failed and says why', () => {
     const run = await ended((await start('pretrain', file)).directory);
     expect(run).toMatchObject({
       status: 'failed',
-      reason: expect.stringMatching(/pretrain\.queue: .*larger than the training set of 7.*use at most 6/) as string,
+      reason: expect.stringMatching(/pretrain\.queue: .*larger than the training set of 6.*use at most 6/) as string,
     });
   });
 

@@ -5,12 +5,17 @@ import { readJournal, readRun } from '../../client/index';
 import { random } from '../../trainer/random/random';
 import { ended, follow, kill, project, sha256, start, tinyWith, train } from './support';
 
-const config = tinyWith({ steps: 60, checkpointEvery: 7, logEvery: 1 });
+const mae = tinyWith({ steps: 60, checkpointEvery: 7, logEvery: 1 });
+const { decoder: _, ...pretrain } = mae.pretrain as Record<string, unknown>;
+const moco = { ...mae, pretrain: { ...pretrain, method: 'moco', queue: 32, projector: { hidden: 16, output: 8 } } };
 const last = 'checkpoints/step-000060';
 const weights = async (directory: string) =>
   await Promise.all(['model', 'optimizer'].map((name) => sha256(join(directory, last, `${name}.safetensors`))));
 
-describe('a run that was killed', () => {
+describe.each([
+  ['of MAE', mae],
+  ['of MoCo, with a queue and a momentum encoder', moco],
+])('a run that was killed, %s,', (_, config) => {
   let uninterrupted: { directory: string };
   beforeAll(async () => {
     uninterrupted = await train(config);
