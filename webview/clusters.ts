@@ -32,10 +32,10 @@ function shownCounts({ classes }: ClusterFile, { images }: Cluster): number[] {
   return classes.map((_, label) => images.filter((image) => image.label === label).length);
 }
 
-/** "81% circle", of the class that it was matched with. */
+/** "circle, 81% right", of the class that it was matched with. */
 function purity(content: ClusterFile, { match, counts }: Cluster): string {
   if (match === undefined) return 'matched with no class';
-  return `${formatPercent((counts[match] ?? 0) / Math.max(1, sum(counts)), 0)} ${nameOf(content, match)}`;
+  return `${nameOf(content, match)}, ${formatPercent((counts[match] ?? 0) / Math.max(1, sum(counts)), 0)} right`;
 }
 
 /** The newest clustering of each checkpoint that has one. */
@@ -64,7 +64,7 @@ export function createClusters(page: Page) {
   }
 
   function pictures({ content }: Shown) {
-    const { tileSize, columns } = content;
+    const { tileSize } = content;
     return html`<div class="clusters table-scroll" tabindex="0" role="region" aria-label="Clusters">
       ${content.clusters.map((cluster, row) => {
         const nearest = composition(content, shownCounts(content, cluster), Infinity);
@@ -75,7 +75,6 @@ export function createClusters(page: Page) {
           </figcaption>
           <div
             class="row"
-            style="--columns: ${columns}"
             role="img"
             aria-label="Nearest to the centre of cluster ${row + 1}: ${nearest || 'no image'}"
           >
@@ -86,6 +85,7 @@ export function createClusters(page: Page) {
                   height=${tileSize}
                   data-row=${row}
                   data-column=${column}
+                  aria-hidden="true"
                   data-other=${label === cluster.match ? nothing : 'yes'}
                   title="${nameOf(content, label)}, ${fileName(id)}, ${formatMeasure(distance)} from the centre"
                 ></canvas>`,

@@ -100,6 +100,27 @@ describe('a run that cannot go on ends as failed and says why', () => {
   });
 });
 
+describe('clusters that there is nothing to score by', () => {
+  it.each([
+    ['no test images', ['images'], 4, /There are no test images: check `data.source` and `data.testSource`/],
+    ['no labels', ['images'], 10, /The test images have no labels, .*one subfolder per class.*embedding map/],
+    [
+      'fewer test images than clusters',
+      ['images/a', 'images/b'],
+      5,
+      /2 test images cannot form 3 clusters: set `cluster.k` to at most 2/,
+    ],
+  ])('%s', async (_, folders, count, message) => {
+    const data = { source: 'images', imageSize: 32 };
+    const file = await project(tinyWith({ steps: 1, batchSize: 2 }, { data, cluster: { k: 3 } }));
+    for (const folder of folders) for (let i = 0; i < count; i++) await image(join(dirname(file), folder, `${i}.png`));
+    expect((await tessera(dirname(file), 'pretrain', file)).code).toBe(0);
+    const told = await tessera(dirname(file), 'evaluate', '--kind', 'cluster');
+    expect(told.stdout).toMatch(message);
+    expect(told.code).toBe(1);
+  });
+});
+
 describe('checkpoints that were tampered with', () => {
   const stopped = async () => {
     const { directory, pid } = await start('pretrain', await project(tinyWith({ steps: 100_000 })));

@@ -46,6 +46,7 @@ describe('a held-out split', () => {
 describe('labels that nothing can be learnt from', () => {
   const two = Int32Array.of(0, 1);
   it.each([
+    ['missing with their images', () => checkLabels(undefined, 0, [], 'test'), /There are no test images/],
     ['missing', () => checkTrainingLabels(undefined, 2, names(2)), /no labels.*one subfolder per class/],
     [
       'of one class',
