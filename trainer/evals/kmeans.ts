@@ -46,7 +46,8 @@ export async function kmeans(
 
 /**
  * Lloyd's iteration until no row changes its cluster: each row to the nearest centre, each centre to the mean of its
- * rows. A centre that loses its last row stays where it is.
+ * rows. A centre that loses its last row stays where it is. A distance falls by no more than its centre has moved, so
+ * most need not be measured again (Elkan 2003).
  *
  * @param start centres [k, width], row-major.
  */
@@ -55,37 +56,68 @@ export async function lloyd(
   start: Float64Array,
   { signal }: Pick<Watch, 'signal'> = {},
 ): Promise<Clustering> {
-  const { values, size, width } = points;
+  const { size, width } = points;
   const k = start.length / width;
   const pace = createPace(signal);
-  const centres = { values: start.slice(), size: k, width };
+  let centres = { values: start, size: k, width };
   const clusters = new Int32Array(size).fill(-1);
+  // What each distance is at least, [size, k], and how far each centre has moved since that was known.
+  const atLeast = new Float64Array(size * k);
+  const moves = new Float64Array(k);
   let inertia = 0;
   for (let iteration = 0; iteration < MAX_ITERATIONS; iteration++) {
-    let moved = false;
+    let changed = false;
     inertia = 0;
     for (let i = 0; i < size; i++) {
-      const { index, distance } = closest(points, i, centres, k);
-      moved ||= clusters[i] !== index;
-      clusters[i] = index;
-      inertia += distance;
+      const own = clusters[i]!;
+      let nearest = own;
+      let squared = own < 0 ? Infinity : squaredDistance(points, i, centres, own);
+      if (own >= 0) atLeast[i * k + own] = Math.sqrt(squared);
+      for (let c = 0; c < k; c++) {
+        if (c === own) continue;
+        const bound = Math.max(0, atLeast[i * k + c]! - moves[c]!);
+        atLeast[i * k + c] = bound;
+        if (bound * bound > squared) continue;
+        const candidate = squaredDistance(points, i, centres, c);
+        atLeast[i * k + c] = Math.sqrt(candidate);
+        // Of equally near centres the first.
+        if (candidate < squared || (candidate === squared && c < nearest)) {
+          squared = candidate;
+          nearest = c;
+        }
+      }
+      changed ||= nearest !== own;
+      clusters[i] = nearest;
+      inertia += squared;
       if (i % ROWS_PER_TURN === 0) await pace();
     }
-    if (!moved) break;
-
-    const counts = new Int32Array(k);
-    const sums = new Float64Array(k * width);
-    for (let i = 0; i < size; i++) {
-      const cluster = clusters[i]!;
-      counts[cluster]!++;
-      for (let c = 0; c < width; c++) sums[cluster * width + c]! += values[i * width + c]!;
-    }
-    sums.forEach((sum, at) => {
-      const count = counts[Math.floor(at / width)]!;
-      if (count > 0) centres.values[at] = sum / count;
-    });
+    if (!changed) break;
+    const means = meansOf(points, clusters, centres);
+    moves.forEach((_, c) => (moves[c] = Math.sqrt(squaredDistance(centres, c, means, c))));
+    centres = means;
   }
   return { clusters, centres: centres.values, inertia };
+}
+
+/** The mean of each cluster's rows; of those without any, the centre as it is. */
+function meansOf(
+  { values, size, width }: Points,
+  clusters: Int32Array,
+  centres: { values: Float64Array; size: number },
+) {
+  const k = centres.size;
+  const counts = new Int32Array(k);
+  const means = new Float64Array(k * width);
+  for (let i = 0; i < size; i++) {
+    const cluster = clusters[i]!;
+    counts[cluster]!++;
+    for (let c = 0; c < width; c++) means[cluster * width + c]! += values[i * width + c]!;
+  }
+  means.forEach((sum, at) => {
+    const count = counts[Math.floor(at / width)]!;
+    means[at] = count > 0 ? sum / count : centres.values[at]!;
+  });
+  return { values: means, size: k, width };
 }
 
 /** k-means++: each further centre is a point drawn in proportion to its squared distance from those so far. */
@@ -106,19 +138,6 @@ function spreadCentres(points: Points, k: number, draws: Random): Float64Array {
     while (chosen < size - 1 && (left -= distances[chosen]!) >= 0) chosen++;
   }
   return centres.values;
-}
-
-function closest(points: Points, i: number, centres: Points, k: number) {
-  let index = 0;
-  let distance = Infinity;
-  for (let c = 0; c < k; c++) {
-    const d = squaredDistance(points, i, centres, c);
-    if (d < distance) {
-      distance = d;
-      index = c;
-    }
-  }
-  return { index, distance };
 }
 
 function largestFirst({ clusters, centres, inertia }: Clustering, k: number): Clustering {
