@@ -4,7 +4,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../protocol/events';
 import { launchBrowser, openDashboard, pretended } from './dashboard/harness';
 import type { Dashboard, OpenOptions } from './dashboard/harness';
-import { embeddingFile, journal, launched, metricRow, picturesFile, scored, training } from './dashboard/run';
+import {
+  clustered,
+  clusterFile,
+  embeddingFile,
+  journal,
+  launched,
+  metricRow,
+  picturesFile,
+  scored,
+  training,
+} from './dashboard/run';
 import { extent } from '../../webview/numbers/plane';
 import { toScreen } from '../../webview/map-canvas';
 import { pageThemes } from './dashboard/themes';
@@ -370,14 +380,63 @@ describe('evaluations', () => {
   });
 });
 
+describe('clusters', () => {
+  const judged = [...running, ...journal([clustered(2000, 0.583, 0.241)], running.length)];
+
+  it('come with a clustering: its measures, and the images nearest to each centre', async () => {
+    const { page, snapshot } = await openRunning();
+    expect(await page.locator('#clusters').count()).toBe(0);
+    await snapshot(judged, 'running');
+    const table = page.locator('#evaluations table');
+    await table.getByText('silhouette').waitFor();
+    for (const part of ['clustering', '58.3%', 'NMI', '0.612', 'random init 0.204', '; 2,000 test'])
+      expect((await table.textContent())!.replace(/\s+/g, ' ')).toContain(part);
+
+    const tiles = page.locator('.clusters canvas');
+    await soon(() => page.locator('.clusters canvas[data-painted]').count()).toBe(120);
+    expect(await tiles.first().evaluate(isPainted)).toBe(true);
+    const [first] = clusterFile(2000).clusters;
+    const others = first!.images.filter(({ label }) => label !== first!.match).length;
+    expect(await page.locator('.clusters figure').first().locator('canvas[data-other]').count()).toBe(others);
+    await page.getByRole('img', { name: 'Nearest to the centre of cluster 1: 10 circle' }).waitFor();
+    await page.locator('.clusters').getByText('matched with no class').waitFor();
+  });
+
+  it('have a table that says the same, and are saved as CSV and PNG', async () => {
+    const { page, sent } = await openRunning({}, judged);
+    const panel = page.locator('#clusters');
+    await soon(() => page.locator('.clusters canvas[data-painted]').count()).toBe(120);
+    await panel.getByLabel('As table').click();
+    const row = panel.locator('tbody tr').first();
+    const [, byClass, nearest] = await row.getByRole('cell').allTextContents();
+    expect(byClass).toMatch(/^140 circle, \d \w+, \d \w+, \d more$/);
+    expect(nearest).toMatch(/^10 circle, 1 /);
+
+    await panel.getByRole('button', { name: 'CSV' }).click();
+    await panel.getByRole('button', { name: 'PNG' }).click();
+    await soon(async () => (await sent('save')).length).toBe(2);
+    const [csv] = await sent('save');
+    const lines = String(csv!.data).trim().split('\r\n');
+    expect(lines[0]).toBe('step,cluster,match,images,circle,square,triangle,star,cross,ring,heart,moon,arrow,bar');
+    const { counts } = clusterFile(2000).clusters[0]!;
+    expect(lines[1]).toBe(`2000,1,circle,${counts.reduce((a, b) => a + b)},${counts.join(',')}`);
+  });
+
+  it('say what is wrong with a file that cannot be drawn', async () => {
+    const media = { ...pretended, json: (file: string) => pretended.json(file.replace('clusters', 'reconstruction')) };
+    const { page } = await openRunning({ media }, judged);
+    await page.locator('#clusters [role=alert]').getByText('`tileSize`').waitFor();
+  });
+});
+
 describe('actions', () => {
   it('follow the status, and reach the host', async () => {
     const { page, post, sent } = await openRunning();
     const button = (name: string) => page.getByRole('toolbar').getByRole('button', { name });
     for (const name of ['Pause', 'Stop', 'Checkpoint', 'Reveal']) await button(name).click();
-    for (const name of ['Probe', 'Fine-tune']) await button(name).click();
+    for (const name of ['Probe', 'Cluster', 'Fine-tune']) await button(name).click();
     expect((await sent('command')).map(({ command }) => command)).toEqual(['pause', 'stop', 'checkpoint', 'reveal']);
-    expect((await sent('evaluate')).map(({ kind }) => kind)).toEqual(['probe', 'finetune']);
+    expect((await sent('evaluate')).map(({ kind }) => kind)).toEqual(['probe', 'cluster', 'finetune']);
 
     const stopped = journal([{ type: 'status', status: 'stopped' }], running.length);
     await post({ type: 'events', events: stopped, liveStatus: 'stopped', alive: false });
@@ -490,7 +549,8 @@ describe('the look', () => {
   });
 
   it('gives every control a name', async () => {
-    const { page } = await openRunning();
+    const { page } = await openRunning({}, [...running, ...journal([clustered(2000, 0.6, 0.2)], running.length)]);
+    await page.locator('.clusters canvas').first().waitFor();
     const nameless = await page.locator('button, input, select, canvas').evaluateAll((nodes) =>
       nodes
         .filter((node) => !node.closest('[aria-hidden=true]'))

@@ -7,7 +7,7 @@ import { latest } from '../../protocol/run';
 import { lensTitles, open, tessera, until, untilRun, workspaceFile } from './support';
 
 const commands = [
-  ...['newExperiment', 'pretrain', 'probe', 'knn', 'finetune', 'pause', 'resume', 'stop', 'checkpoint'],
+  ...['newExperiment', 'pretrain', 'probe', 'knn', 'cluster', 'finetune', 'pause', 'resume', 'stop', 'checkpoint'],
   ...['openDashboard', 'revealRunFolder', 'deleteRun', 'doctor', 'refresh'],
 ];
 

@@ -12,7 +12,7 @@ import type { RunEvent } from '../../../protocol/events';
 import type { FromDashboard, LiveStatus, ToDashboard } from '../../../protocol/messages';
 import { applyEvent, emptyRun } from '../../../protocol/run';
 import { chromiumPath } from '../../../scripts/editor.mjs';
-import { embeddingFile, manifest, picturesFile, picturesSheet, thumbnailSheet } from './run';
+import { clusterFile, clusterSheet, embeddingFile, manifest, picturesFile, picturesSheet, thumbnailSheet } from './run';
 import { pageThemes } from './themes';
 import type { PageThemeName } from './themes';
 
@@ -32,9 +32,14 @@ const stepOf = (file: string) => Number(/(\d+)\.\w+$/.exec(file)?.[1]);
 let thumbnails: Promise<Buffer> | undefined;
 
 export const pretended: Media = {
-  json: (file) =>
-    Promise.resolve(file.includes('embedding') ? embeddingFile(stepOf(file)) : picturesFile(stepOf(file))),
-  png: (file) => (file.includes('thumbnails') ? (thumbnails ??= thumbnailSheet()) : picturesSheet(stepOf(file))),
+  json: (file) => {
+    const of = file.includes('embedding') ? embeddingFile : file.includes('clusters') ? clusterFile : picturesFile;
+    return Promise.resolve(of(stepOf(file)));
+  },
+  png: (file) => {
+    if (file.includes('thumbnails')) return (thumbnails ??= thumbnailSheet());
+    return file.includes('clusters') ? clusterSheet(stepOf(file)) : picturesSheet(stepOf(file));
+  },
 };
 
 export interface Dashboard {
@@ -154,12 +159,15 @@ export async function openDashboard(browser: Browser, options: OpenOptions = {})
   // As one text: passing a long run value by value would take a minute.
   const post = (message: ToDashboard) =>
     page.evaluate((text) => window.postMessage(JSON.parse(text), '*'), JSON.stringify(message));
-  await page.exposeFunction('hostOpens', async (kind: 'pictures' | 'embedding', file: string) => {
-    await media.json(file).then(
-      (content) => post({ type: kind, file, content } as ToDashboard),
-      (error: unknown) => post({ type: kind, file, content: null, error: String(error) }),
-    );
-  });
+  await page.exposeFunction(
+    'hostOpens',
+    async (kind: Extract<FromDashboard, { type: 'open' }>['kind'], file: string) => {
+      await media.json(file).then(
+        (content) => post({ type: kind, file, content } as ToDashboard),
+        (error: unknown) => post({ type: kind, file, content: null, error: String(error) }),
+      );
+    },
+  );
   await page.addInitScript(() => {
     const push = window.sent.push.bind(window.sent);
     window.sent.push = (...messages: FromDashboard[]) => {

@@ -1,6 +1,13 @@
 /** A run as a trainer would write it: its events, and the files that they name. */
 import sharp from 'sharp';
-import type { EmbeddingFile, EventBody, PicturesFile, RunEvent, RunManifest } from '../../../protocol/events';
+import type {
+  ClusterFile,
+  EmbeddingFile,
+  EventBody,
+  PicturesFile,
+  RunEvent,
+  RunManifest,
+} from '../../../protocol/events';
 import { random } from '../../../trainer/random/random';
 
 export const manifest: RunManifest = {
@@ -104,6 +111,24 @@ export function scored(step: number, kind: 'probe' | 'knn' | 'finetune', top1: n
       seconds: 41,
     },
   };
+}
+
+/** A clustering, with the file of its pictures. */
+export function clustered(step: number, top1: number, baseline: number): EventBody {
+  const probe = scored(step, 'probe', top1, baseline) as Extract<EventBody, { type: 'evaluation' }>;
+  const evaluation = {
+    ...probe.evaluation,
+    kind: 'cluster',
+    protocol: 'k-means on embeddings of length 1, k 10, the best of 10 k-means++ starts',
+    labels: 0,
+    trainImages: 0,
+    measures: {
+      nmi: { score: 0.6124, baseline: 0.2041 },
+      ari: { score: 0.4871, baseline: 0.0912 },
+      silhouette: { score: 0.1713, baseline: 0.0624 },
+    },
+  } as const;
+  return { ...probe, evaluation, file: name('clusters', step) };
 }
 
 const size = 32;
@@ -219,4 +244,31 @@ export function embeddingFile(step: number): EmbeddingFile {
 export function thumbnailSheet(): Promise<Buffer> {
   const { labels = [] } = embeddingFile(0);
   return sheet(columns, columns, size, (index, x, y) => picture((labels[index] ?? 0) + 10 * index)(x, y));
+}
+
+const shownOfCluster = 12;
+
+/** Ten clusters, each mostly of one class; the last one was left without. */
+export function clusterFile(step: number): ClusterFile {
+  const draw = uniform(11);
+  return {
+    step,
+    png: name('clusters', step).replace('.json', '.png'),
+    tileSize: size,
+    columns: shownOfCluster,
+    classes,
+    clusters: classes.map((_, cluster) => ({
+      ...(cluster < 9 && { match: cluster }),
+      counts: classes.map((_, label) => (label === cluster ? 140 - 8 * cluster : Math.floor(9 * draw()))),
+      images: Array.from({ length: shownOfCluster }, (_, i) => {
+        const label = i % 5 === 4 ? (cluster + i) % 10 : cluster;
+        return { id: `test/${classes[label]}/${String(i).padStart(4, '0')}.png`, label, distance: 0.3 + 0.01 * i };
+      }),
+    })),
+  };
+}
+
+export function clusterSheet(step: number): Promise<Buffer> {
+  const images = clusterFile(step).clusters.flatMap((cluster) => cluster.images);
+  return sheet(shownOfCluster, 10, size, (index, x, y) => picture((images[index]?.label ?? 0) + 10 * index)(x, y));
 }
