@@ -2,8 +2,8 @@ import type { ClusterConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import { random } from '../random/random';
 import { adjustedRandIndex, contingency, matchClasses, normalizedMutualInformation } from './agreement';
-import { squaredDistance, unitRows } from './distances';
-import { kmeans } from './kmeans';
+import { squaredDistance, unitRows, type Points } from './distances';
+import { kmeans, type Clustering } from './kmeans';
 import { checkLabels } from './labels';
 import { report } from './report';
 import { silhouette } from './silhouette';
@@ -37,6 +37,8 @@ export interface ClusterResult {
 /** All pairs of these are measured, which takes seconds. */
 const SILHOUETTE_IMAGES = 5000;
 
+const MEASURES = ['nmi', 'ari', 'silhouette'] as const;
+
 /**
  * Clusters the test images without looking at their labels: k-means on the frozen embeddings scaled to length 1, so
  * that distances order as cosine similarities do. Scored by the accuracy of the best one-to-one matching of clusters
@@ -58,29 +60,21 @@ export async function clusterEvaluation(
   const chosen = choose(pretrained.size, options.images ?? Infinity, seed, 'clustered images');
   const truth = take(labels, chosen);
 
-  const cluster = async ({ values, width }: Embeddings, turn: 0 | 1) => {
+  const judge = async (embeddings: Embeddings, turn: 0 | 1) => {
     const message = `${restarts} starts of k-means${turn === 0 ? '' : ' on a random-init encoder'}`;
-    const size = chosen.length;
-    const rows = takeRows(values, width, chosen);
-    const units = { values: unitRows({ values: rows, size, width }), size, width };
+    const units = unitRowsOf(embeddings, chosen);
     const told = (done: number) => onProgress?.((turn + 0.8 * done) / 2, message);
-    const { clusters, centres } = await kmeans(units, { k, seed, restarts }, { onProgress: told, signal });
-
+    const found = await kmeans(units, { k, seed, restarts }, { onProgress: told, signal });
     onProgress?.((turn + 0.8) / 2, 'Measuring the silhouette');
-    const sample = choose(size, SILHOUETTE_IMAGES, seed, 'silhouette');
-    const sampled = { values: takeRows(units.values, width, sample), size: sample.length, width };
-    const table = contingency(clusters, truth, k, classes.length);
+    const sample = choose(units.size, SILHOUETTE_IMAGES, seed, 'silhouette');
+    const width = await silhouette(unitRowsOf(units, sample), take(found.clusters, sample), k, { signal });
+    const table = contingency(found.clusters, truth, k, classes.length);
     const matches = matchClasses(table);
-    const measures = {
-      nmi: normalizedMutualInformation(table),
-      ari: adjustedRandIndex(table),
-      silhouette: await silhouette(sampled, take(clusters, sample), k, { signal }),
-    };
-    const predictions = clusters.map((cluster) => matches[cluster]!);
-    return { units, clusters, centres, table, matches, measures, predictions };
+    const scores = [normalizedMutualInformation(table), adjustedRandIndex(table), width];
+    return { units, found, table, matches, scores, predictions: found.clusters.map((cluster) => matches[cluster]!) };
   };
-  const found = await cluster(pretrained, 0);
-  const baseline = await cluster(randomInit, 1);
+  const ours = await judge(pretrained, 0);
+  const baseline = await judge(randomInit, 1);
 
   const evaluation = report({
     kind: 'cluster',
@@ -89,30 +83,40 @@ export async function clusterEvaluation(
     trainImages: 0,
     classes,
     testLabels: truth,
-    predictions: found.predictions,
+    predictions: ours.predictions,
     baseline: { name: 'random init', predictions: baseline.predictions },
     measures: Object.fromEntries(
-      (['nmi', 'ari', 'silhouette'] as const).map((name) => {
-        return [name, { score: found.measures[name], baseline: baseline.measures[name] }];
-      }),
+      MEASURES.map((name, i) => [name, { score: ours.scores[i]!, baseline: baseline.scores[i]! }]),
     ),
     seed,
     startedAt,
   });
-
-  const { units, clusters, table, matches } = found;
-  const centres = { values: found.centres, size: k, width: units.width };
-  const named = Array.from({ length: k }, (_, cluster): Cluster => {
-    const images = Array.from(chosen.keys())
-      .filter((row) => clusters[row] === cluster)
-      .map((row) => ({ image: chosen[row]!, distance: Math.sqrt(squaredDistance(units, row, centres, cluster)) }))
-      .sort((a, b) => a.distance - b.distance)
-      .slice(0, options.shown);
-    const counts = Array.from(table.counts.subarray(cluster * classes.length, (cluster + 1) * classes.length));
-    const match = matches[cluster]!;
-    return { ...(counts[match] && { match }), counts, images };
+  const nearest = nearestToCentres(ours.units, ours.found, options.shown);
+  const clusters = nearest.map((rows, cluster): Cluster => {
+    const counts = ours.table.counts.slice(cluster * classes.length, (cluster + 1) * classes.length);
+    const match = ours.matches[cluster]!;
+    const images = rows.map(({ row, distance }) => ({ image: chosen[row]!, distance }));
+    return { ...(counts[match] && { match }), counts: Array.from(counts), images };
   });
-  return { evaluation, clusters: named };
+  return { evaluation, clusters };
+}
+
+/** The rows of each cluster that are nearest to its centre, the nearest first. */
+function nearestToCentres(points: Points, { clusters, centres }: Clustering, most: number) {
+  const { width } = points;
+  const k = centres.length / width;
+  const byCluster = Array.from({ length: k }, (): { readonly row: number; readonly distance: number }[] => []);
+  clusters.forEach((cluster, row) => {
+    const squared = squaredDistance(points, row, { values: centres, size: k, width }, cluster);
+    byCluster[cluster]!.push({ row, distance: Math.sqrt(squared) });
+  });
+  return byCluster.map((rows) => rows.sort((a, b) => a.distance - b.distance).slice(0, most));
+}
+
+/** The chosen rows, each scaled to length 1. */
+function unitRowsOf({ values, width }: Embeddings, chosen: Int32Array): Embeddings {
+  const rows = { values: takeRows(values, width, chosen), size: chosen.length, width };
+  return { ...rows, values: unitRows(rows) };
 }
 
 /** At most `most` of `size` rows, a seeded choice, ascending. */
