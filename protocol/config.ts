@@ -138,5 +138,14 @@ export type ProbeConfig = z.output<typeof ProbeConfig>;
 export type ClusterConfig = z.output<typeof ClusterConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
-export type { DecoderConfig, DinoConfig, MaeConfig, MocoConfig, SimclrConfig } from './methods/index';
+export { orderCount, tilingOf } from './methods/index';
+export type {
+  DecoderConfig,
+  DinoConfig,
+  JigsawConfig,
+  MaeConfig,
+  MocoConfig,
+  RotationConfig,
+  SimclrConfig,
+} from './methods/index';
 export type { BackboneConfig, OptimizerConfig, ResnetConfig, TransformConfig, VitConfig } from './training';

@@ -1,5 +1,14 @@
 /** What a schema cannot say: which values of an experiment config do not go together. */
-import type { DinoConfig, ExperimentConfig, MaeConfig, MocoConfig, OptimizerConfig, TransformConfig } from './config';
+import { orderCount, tilingOf } from './config';
+import type {
+  DinoConfig,
+  ExperimentConfig,
+  JigsawConfig,
+  MaeConfig,
+  MocoConfig,
+  OptimizerConfig,
+  TransformConfig,
+} from './config';
 
 export type JsonPath = readonly (string | number)[];
 
@@ -59,12 +68,21 @@ function checkBackbone({ data: { imageSize }, pretrain: { backbone } }: Experime
   return false;
 }
 
+/** Side in px of the smallest cell that has room for a tile and a gap. */
+const LEAST_CELL = 5;
+
 /** What the pretext task asks of the other values. */
 function checkMethod({ data, pretrain }: ExperimentConfig, complain: Complain): void {
   switch (pretrain.method) {
     case 'mae':
       checkTransformer(pretrain.decoder, ['pretrain', 'decoder'], complain);
       if (needsPatches(pretrain, complain)) checkMask(pretrain, data.imageSize, complain);
+      break;
+    case 'jigsaw':
+      checkPermutations(pretrain, complain);
+      checkTiles(pretrain, data.imageSize, complain);
+      break;
+    case 'rotation':
       break;
     case 'simclr':
       checkNegatives(pretrain.batchSize, complain);
@@ -155,6 +173,39 @@ function checkDino(config: DinoConfig, imageSize: number, complain: Complain): v
   });
   checkTransform(config.secondTransform, ['pretrain', 'secondTransform'], complain);
   checkTransform(config.localTransform, ['pretrain', 'localTransform'], complain);
+}
+
+function checkPermutations({ grid, permutations }: JigsawConfig, complain: Complain): void {
+  const tiles = grid ** 2;
+  const most = orderCount(tiles);
+  if (permutations <= most) return;
+  complain(
+    ['pretrain', 'permutations'],
+    `${tiles} tiles have ${most} orders, fewer than ${permutations}; use at most ${most}, or a larger "grid".`,
+  );
+}
+
+function checkTiles(config: JigsawConfig, imageSize: number, complain: Complain): void {
+  const { grid, backbone } = config;
+  const { cell, tile } = tilingOf(config, imageSize);
+  const patch = backbone.type === 'vit' ? backbone.patchSize : 1;
+  const cells = `A grid of ${grid} x ${grid} on images of ${imageSize} px has cells of ${cell} px`;
+  const orSmallerGrid = (needed: number) => (grid > 2 && imageSize >= 2 * needed ? ', or a "grid" of 2' : '');
+  if (cell < LEAST_CELL) {
+    const fix = `use at least ${LEAST_CELL * grid}${orSmallerGrid(LEAST_CELL)}`;
+    complain(['data', 'imageSize'], `${cells}, too small for tiles with anything to see; ${fix}.`);
+  } else if (patch > cell) {
+    const fix = `use one of ${divisors(imageSize, cell).join(', ')}${orSmallerGrid(patch)}, or a larger "data.imageSize"`;
+    complain(['pretrain', 'backbone', 'patchSize'], `${cells}, in which no patch of ${patch} px fits; ${fix}.`);
+  } else if (tile > cell) {
+    const fix = `use at most ${cell - (cell % patch)}${orSmallerGrid(tile)}, or a larger "data.imageSize"`;
+    complain(['pretrain', 'tileSize'], `${cells}, too small for tiles of ${tile} px; ${fix}.`);
+  } else if (tile % patch !== 0) {
+    complain(
+      ['pretrain', 'tileSize'],
+      `The patch size must divide the tile size: ${tile} is not a multiple of ${patch}; use ${Math.max(patch, tile - (tile % patch))}.`,
+    );
+  }
 }
 
 function checkTransformer({ width, heads }: { width: number; heads: number }, path: JsonPath, complain: Complain) {

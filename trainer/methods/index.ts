@@ -1,15 +1,19 @@
 /** From the `pretrain` block of an experiment to its method. */
 import type { PretrainConfig } from '../../protocol/config';
+import { tilingOf } from '../../protocol/config';
 import { queueProblem } from '../../protocol/semantics';
 import type { Encoder, PatchEncoder } from '../nn/encoder';
 import { createResNet } from '../nn/resnet';
 import { createVit } from '../nn/vit';
 import { createDino } from './dino';
+import { createJigsaw } from './jigsaw';
 import { createMae } from './mae';
 import { createDecoder } from './mae-decoder';
 import { createMoco } from './moco';
+import { createRotation } from './rotation';
 import { createSimclr } from './simclr';
 import type { Method } from './method';
+import { distantPermutations } from './permutations';
 
 export type { Method } from './method';
 
@@ -27,6 +31,14 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
         patchValues: patchSize ** 2 * 3,
       });
       return createMae(config, imageSize, encoder, decoder);
+    }
+    case 'rotation':
+      return createRotation(config, imageSize, anyEncoder(config, imageSize));
+    case 'jigsaw': {
+      const tileEncoder = anyEncoder(config, tilingOf(config, imageSize).tile);
+      // Of the same seed in every run, so that an answer means the same in all.
+      const orders = distantPermutations(config.grid ** 2, config.permutations, 0);
+      return createJigsaw(config, imageSize, anyEncoder(config, imageSize), tileEncoder, orders);
     }
     case 'simclr':
       return createSimclr(config, imageSize, anyEncoder(config, imageSize));

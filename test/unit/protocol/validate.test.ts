@@ -131,6 +131,7 @@ describe('values', () => {
       '"pretrain.temperature" must be more than 0, not -0.1.',
     ],
     ['"probe": { "labels": [] }', '[]', '"probe.labels" must have at least 1 value.'],
+    ['"pretrain": { "method": "jigsaw", "grid": 4 }', '4', '"pretrain.grid" must be at most 3, not 4.'],
     ['"pretrain": null', 'null', '"pretrain" must be an object { }, not null.'],
   ])('out of range in %s', (block, at, message) => {
     expect(complaints(experiment(block))).toEqual([[at, message]]);
@@ -204,6 +205,39 @@ describe('values that do not go together', () => {
     if (typeof at === 'string') expect(found[0]![0]).toBe(at);
     else expect(found[0]![0]).toMatch(at);
     expect(found[0]![1]).toMatch(message);
+  });
+
+  it.each([
+    [32, '"grid": 2, "permutations": 25', '25', /^4 tiles have 24 orders, fewer than 25; use at most 24, or a larger/],
+    [32, '"grid": 2', '"pretrain"', /^4 tiles have 24 orders, fewer than 100/],
+    [
+      32,
+      '"tileSize": 12',
+      '12',
+      /3 x 3 .* 32 px has cells of 10 px, too small for tiles of 12 px; use at most 8, or a "grid" of 2/,
+    ],
+    [32, '"tileSize": 20', '20', /too small for tiles of 20 px; use at most 8, or a larger "data\.imageSize"\.$/],
+    [32, '"tileSize": 10', '10', /must divide the tile size: 10 is not a multiple of 4; use 8\.$/],
+    [32, '"tileSize": 3', '3', /3 is not a multiple of 4; use 4\.$/],
+    [
+      32,
+      '"backbone": { "patchSize": 16 }',
+      '16',
+      /no patch of 16 px fits; use one of 1, 2, 4, 8, or a "grid" of 2, or/,
+    ],
+    [32, '"backbone": { "patchSize": 32 }', '32', /no patch of 32 px fits; use one of 1, 2, 4, 8, or a larger/],
+    [
+      12,
+      '"backbone": { "type": "resnet18" }',
+      '12',
+      /cells of 4 px, too small .*; use at least 15, or a "grid" of 2\.$/,
+    ],
+    [8, '"backbone": { "type": "resnet18" }', '8', /cells of 2 px, too small .*; use at least 15\.$/],
+  ])('a jigsaw on images of %d px with %s', (imageSize, options, at, message) => {
+    const found = complaints(
+      `{ "data": { "source": "a", "imageSize": ${imageSize} }, "pretrain": { "method": "jigsaw", ${options} } }`,
+    );
+    expect(found).toEqual([[at, expect.stringMatching(message)]]);
   });
 
   it('point at the block when the value is a default', () => {
