@@ -140,8 +140,10 @@ export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
 export { orderCount, tilingOf } from './methods/index';
 export type {
+  ColorizationConfig,
   DecoderConfig,
   DinoConfig,
+  InpaintingConfig,
   JigsawConfig,
   MaeConfig,
   MocoConfig,

@@ -1,23 +1,21 @@
 import * as z from 'zod';
-import { fraction, optimizerConfig, positiveInt, transformConfig } from '../training';
+import { fraction, optimizerConfig, transformConfig } from '../training';
+import { decoderConfig } from './decoder';
 import { pretrainFields } from './shared';
-
-export const DecoderConfig = z
-  .strictObject({
-    width: positiveInt.default(128).describe('Width of a decoder token; must be a multiple of `heads` and of 4.'),
-    depth: positiveInt.default(4).describe('Number of decoder blocks.'),
-    heads: positiveInt.default(4).describe('Attention heads per decoder block.'),
-  })
-  .prefault({})
-  .describe('The decoder: only for pretraining, thrown away afterwards.');
 
 export const MaeConfig = z.strictObject({
   method: z.literal('mae').describe('Masked autoencoder (He et al. 2021): reconstruct the patches that are hidden.'),
   ...pretrainFields,
-  decoder: DecoderConfig,
+  decoder: decoderConfig({ depth: 4 }),
   maskRatio: fraction
     .default(0.75)
-    .describe('Share of patches hidden from the encoder, drawn uniformly without replacement.'),
+    .describe('Share of patches hidden from the encoder.'),
+  masking: z
+    .enum(['random', 'block', 'grid'])
+    .default('random')
+    .describe(
+      'Which patches are hidden. `random`: drawn uniformly without replacement; `block`: large rectangles; `grid`: all but one of every 2x2, at a `maskRatio` of 0.75.',
+    ),
   normalizeTarget: z
     .boolean()
     .default(true)
@@ -27,4 +25,3 @@ export const MaeConfig = z.strictObject({
 });
 
 export type MaeConfig = z.output<typeof MaeConfig>;
-export type DecoderConfig = z.output<typeof DecoderConfig>;

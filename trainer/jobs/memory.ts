@@ -18,7 +18,7 @@ export function leastMemory({ data, pretrain }: ExperimentConfig): number {
   });
   const seen = pretrain.method === 'mae' ? patches * (1 - pretrain.maskRatio) : patches;
   const parts = [side(seen, backbone.width, backbone.depth, backbone.heads, backbone.mlpRatio)];
-  if (pretrain.method === 'mae') {
+  if ('decoder' in pretrain) {
     const { width, depth, heads } = pretrain.decoder;
     parts.push(side(patches, width, depth, heads, 4));
   }

@@ -1,18 +1,14 @@
 /**
- * MAE's decoder: a transformer of its own width, depth and heads, which knows of the encoder only
- * that it gives one token per visible patch. Thrown away after pretraining.
- *
- * Parameters: `decoder.embed.{kernel,bias}` (from the encoder's width), `decoder.mask` (the shared
- * mask token), `decoder.blocks.<i>...`, `decoder.norm.{scale,shift}`, `decoder.pixels.{kernel,bias}`.
+ * MAE's decoder: it gets one token per visible patch and the shared mask token, `decoder.mask`, in the place of every
+ * hidden one. All else of it is in `token-decoder.ts`.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { HostTensors, Tensors } from '../engine/types';
 import { normal } from '../nn/initializers';
-import { dense, initDense, parameter } from '../nn/layers';
-import { sinCosPositions } from '../nn/positions';
-import { initTransformer, transformer } from '../nn/transformer';
-import type { TransformerConfig } from '../nn/transformer';
+import { parameter } from '../nn/layers';
+import { createTokenDecoder } from './token-decoder';
+import type { TokenDecoderConfig } from './token-decoder';
 
 export interface Decoder {
   init(seed: number): HostTensors;
@@ -23,36 +19,25 @@ export interface Decoder {
   decode(params: Tensors, tokens: Tensor3D, shuffle: Tensor2D, from: number): Tensor3D;
 }
 
-export function createDecoder(
-  config: TransformerConfig & {
-    readonly encoderWidth: number;
-    /** Patches along one side of the image. */
-    readonly side: number;
-    /** Values of one patch: p * p * C. */
-    readonly patchValues: number;
-  },
-): Decoder {
-  const { width, encoderWidth, side, patchValues } = config;
+export function createDecoder(config: TokenDecoderConfig): Decoder {
+  const { width, side } = config;
   const patches = side * side;
-  const positions = sinCosPositions(side, width);
+  const decoder = createTokenDecoder(config);
 
   return {
-    init: (seed) => ({
-      ...initDense('decoder.embed', encoderWidth, width, seed),
-      'decoder.mask': normal([width], 0.02, seed, 'decoder.mask'),
-      ...initTransformer('decoder', config, seed),
-      ...initDense('decoder.pixels', width, patchValues, seed),
-    }),
+    init: (seed) => ({ ...decoder.init(seed), 'decoder.mask': normal([width], 0.02, seed, 'decoder.mask') }),
 
     decode(params, tokens, shuffle, from) {
       const [batch, visible] = tokens.shape;
-      const embedded = dense(params, 'decoder.embed', tokens); // [B, K, D]
+      const embedded = decoder.embed(params, tokens); // [B, K, D]
       // Broadcast by multiplying: the gradient of tiling is unrolled into slices.
       const masks = tf.mul(tf.ones([batch, patches - visible, 1]), parameter(params, 'decoder.mask')); // [B, N-K, D]
-      const where = tf.gather(tf.tensor2d(positions, [patches, width]), tf.reshape(shuffle, [-1])); // [B*N, D]
-      const placed = tf.add(tf.concat([embedded, masks], 1), tf.reshape(where, [batch, patches, width]));
-      const decoded = transformer(params, 'decoder', config, placed as Tensor3D, from);
-      return dense(params, 'decoder.pixels', decoded); // [B, N - from, p*p*C]
+      const where = tf.gather(decoder.positions(), tf.reshape(shuffle, [-1])); // [B*N, D]
+      const placed = tf.add<Tensor3D>(
+        tf.concat([embedded, masks], 1),
+        tf.reshape(where, [batch, patches, width]),
+      );
+      return decoder.predict(params, placed, from); // [B, N - from, p*p*C]
     },
   };
 }

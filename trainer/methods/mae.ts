@@ -11,11 +11,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { MaeConfig } from '../../protocol/config';
-import type { Specs, Tensors, TypedArray } from '../engine/types';
+import type { Specs, Tensors } from '../engine/types';
 import type { PatchEncoder } from '../nn/encoder';
 import { patchify, pickPatches, unpatchify } from '../nn/patches';
-import type { Random } from '../random/random';
 import type { Decoder } from './mae-decoder';
+import { drawShuffles } from './mae-masking';
 import type { Method } from './method';
 
 const CHANNELS = 3;
@@ -26,7 +26,7 @@ export function visiblePatches(patches: number, maskRatio: number): number {
 }
 
 export function createMae(config: MaeConfig, imageSize: number, encoder: PatchEncoder, decoder: Decoder): Method {
-  const { maskRatio, normalizeTarget, transform } = config;
+  const { maskRatio, masking, normalizeTarget, transform } = config;
   const { patches, patchSize } = encoder;
   const visible = visiblePatches(patches, maskRatio);
   const values = patchSize * patchSize * CHANNELS;
@@ -55,7 +55,7 @@ export function createMae(config: MaeConfig, imageSize: number, encoder: PatchEn
       restore: { shape: [batchSize, patches], dtype: 'int32' },
     }),
 
-    draw: (batchSize, random) => drawShuffles(batchSize, patches, random),
+    draw: (batchSize, random) => drawShuffles(masking, batchSize, Math.sqrt(patches), visible, random),
 
     loss(params, inputs) {
       const own = inputs as MaeInputs;
@@ -103,7 +103,7 @@ const usesTrueStatistics =
 
 interface MaeInputs extends Tensors {
   readonly images: Tensor4D;
-  /** [B, N]: each image's patches in random order; the encoder sees the first. */
+  /** [B, N]: each image's patches in an order of its own; the encoder sees the first. */
   readonly shuffle: Tensor2D;
   /** [B, N]: at which place of `shuffle` each patch is. */
   readonly restore: Tensor2D;
@@ -111,21 +111,6 @@ interface MaeInputs extends Tensors {
 
 /** Places `from` and later, up to `to`, of each image's order [B, N] -> [B, to - from]. */
 const places = (order: Tensor2D, from: number, to: number): Tensor2D => tf.slice(order, [0, from], [-1, to - from]);
-
-/**
- * Uniform random sampling without replacement, for each image its own: its patches are shuffled,
- * the first are kept and the rest is hidden.
- */
-function drawShuffles(batchSize: number, patches: number, random: Random): Record<string, TypedArray> {
-  const shuffle = new Int32Array(batchSize * patches);
-  const restore = new Int32Array(batchSize * patches);
-  for (let start = 0; start < shuffle.length; start += patches) {
-    const order = random.permutation(patches);
-    shuffle.set(order, start);
-    order.forEach((patch, place) => (restore[start + patch] = place));
-  }
-  return { shuffle, restore };
-}
 
 /** Each patch [B, N, V] with mean 0 and variance 1 over its values. */
 function normalized(pixels: Tensor3D): Tensor3D {

@@ -33,6 +33,8 @@ export interface PatchEncoder extends Encoder {
   readonly patches: number;
   /** Attention heads of a block. */
   readonly heads: number;
+  /** images [B, H, W, C], normalised -> tokens [B, N, width] after the final norm, patches row by row. */
+  tokens(params: Tensors, images: Tensor4D): Tensor3D;
   /**
    * Encodes the patches that `keep` names and nothing else.
    * images [B, H, W, C], keep [B, K] int32, each in 0 .. patches - 1 -> tokens [B, K, width], in the order of `keep`.

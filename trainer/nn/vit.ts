@@ -48,6 +48,10 @@ export function createVit(config: VitConfig): PatchEncoder {
     return tf.add(dense(params, 'encoder.patch', patchify(images, patchSize)), where);
   }
 
+  function tokens(params: Tensors, images: Tensor4D): Tensor3D {
+    return transformer(params, 'encoder', config, placed(params, images));
+  }
+
   return {
     width,
     patchSize,
@@ -61,9 +65,9 @@ export function createVit(config: VitConfig): PatchEncoder {
       ...initTransformer('encoder', config, seed),
     }),
 
-    embed(params, images) {
-      return tf.mean<Tensor2D>(transformer(params, 'encoder', config, placed(params, images)), 1); // [B, D]
-    },
+    embed: (params, images) => tf.mean<Tensor2D>(tokens(params, images), 1), // [B, D]
+
+    tokens,
 
     attention: (params, images) => lastAttention(params, 'encoder', config, placed(params, images)),
 
