@@ -1,8 +1,10 @@
 /** What a schema cannot say: which values of an experiment config do not go together. */
 import { orderCount, tilingOf } from './config';
 import type {
+  ColorizationConfig,
   DinoConfig,
   ExperimentConfig,
+  InpaintingConfig,
   JigsawConfig,
   MaeConfig,
   MocoConfig,
@@ -93,6 +95,15 @@ function checkMethod({ data, pretrain }: ExperimentConfig, complain: Complain): 
       break;
     case 'dino':
       checkDino(pretrain, data.imageSize, complain);
+      break;
+    case 'inpainting':
+      checkTransformer(pretrain.decoder, ['pretrain', 'decoder'], complain);
+      needsPatches(pretrain, complain);
+      checkHole(pretrain, data.imageSize, complain);
+      break;
+    case 'colorization':
+      if (needsPatches(pretrain, complain)) checkCells(pretrain, complain);
+      checkColours(pretrain.transform, complain);
   }
 }
 
@@ -126,14 +137,29 @@ function needsPatches({ method, backbone }: ExperimentConfig['pretrain'], compla
   if (backbone.type === 'vit') return true;
   complain(
     ['pretrain', 'backbone', 'type'],
-    `The method "${method}" hides patches, which a "${backbone.type}" has not; use "vit".`,
+    `The method "${method}" needs a token of each patch, which a "${backbone.type}" has not; use "vit".`,
   );
   return false;
 }
 
-function checkMask({ backbone, maskRatio }: MaeConfig, imageSize: number, complain: Complain): void {
+function checkMask({ backbone, maskRatio, masking }: MaeConfig, imageSize: number, complain: Complain): void {
   if (backbone.type !== 'vit') return;
-  const patches = (imageSize / backbone.patchSize) ** 2;
+  const side = imageSize / backbone.patchSize;
+  const patches = side ** 2;
+  if (masking === 'grid' && maskRatio !== 0.75) {
+    complain(
+      ['pretrain', 'maskRatio'],
+      `The masking "grid" leaves one of every four patches, which is a mask ratio of 0.75, not ${maskRatio}; use 0.75, or the masking "random".`,
+    );
+    return;
+  }
+  if (masking === 'grid' && side % 2 !== 0) {
+    complain(
+      ['pretrain', 'masking'],
+      `The masking "grid" needs an even number of patches along a side, not ${side} (${imageSize} px in patches of ${backbone.patchSize}); use "random", or another patch size.`,
+    );
+    return;
+  }
   // As in the method: the visible patches are counted and rounded down, the rest is masked, at least one.
   const visible = Math.floor(patches * (1 - maskRatio));
   if (visible === patches) {
@@ -206,6 +232,39 @@ function checkTiles(config: JigsawConfig, imageSize: number, complain: Complain)
       `The patch size must divide the tile size: ${tile} is not a multiple of ${patch}; use ${Math.max(patch, tile - (tile % patch))}.`,
     );
   }
+}
+
+/** A hole is at least a pixel, and leaves at least one. */
+function checkHole({ hole, holeArea }: InpaintingConfig, imageSize: number, complain: Complain): void {
+  // As in the method: the side of a square is rounded, and so is what blocks cover.
+  const [cut, all] =
+    hole === 'centre'
+      ? [Math.round(Math.sqrt(holeArea) * imageSize), imageSize]
+      : [Math.round(holeArea * imageSize ** 2), imageSize ** 2];
+  if (cut >= 1 && cut < all) return;
+  const what = `A hole of ${holeArea} of ${imageSize} x ${imageSize} px`;
+  complain(
+    ['pretrain', 'holeArea'],
+    cut < 1
+      ? `${what} is smaller than a pixel; use more, such as 0.25.`
+      : `${what} is as large as the image and leaves nothing to see; use less, such as 0.25.`,
+  );
+}
+
+function checkCells({ backbone, cells }: ColorizationConfig, complain: Complain): void {
+  if (backbone.type !== 'vit' || backbone.patchSize % cells === 0) return;
+  complain(
+    ['pretrain', 'cells'],
+    `The cells must divide the patch size: ${backbone.patchSize} is not a multiple of ${cells}; use one of ${divisors(backbone.patchSize).join(', ')}.`,
+  );
+}
+
+function checkColours({ grayscale }: TransformConfig, complain: Complain): void {
+  if (grayscale < 1) return;
+  complain(
+    ['pretrain', 'transform', 'grayscale'],
+    'All views are grey, and colours are what the method "colorization" learns from; use 0.',
+  );
 }
 
 function checkTransformer({ width, heads }: { width: number; heads: number }, path: JsonPath, complain: Complain) {

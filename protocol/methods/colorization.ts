@@ -21,10 +21,14 @@ export const ColorizationConfig = z.strictObject({
     .min(0)
     .max(1)
     .default(0.5)
-    .describe('`bins`: how much rare colours gain; 0 weighs all alike, 1 by the inverse of how often a colour is seen.'),
+    .describe(
+      '`bins`: how much rare colours gain; 0 weighs all alike, 1 by the inverse of how often a colour is seen.',
+    ),
   temperature: fraction
     .default(0.38)
-    .describe('`bins`: temperature of the annealed mean that the pictures show, from near 0 (the mode) to near 1 (the mean).'),
+    .describe(
+      '`bins`: temperature of the annealed mean that the pictures show, from near 0 (the mode) to near 1 (the mean).',
+    ),
   transform: transformConfig({ crop: [0.2, 1] }),
   optimizer: optimizerConfig({ baseLr: 1e-3 }),
 });

@@ -15,7 +15,9 @@ export const InpaintingConfig = z.strictObject({
     .describe('What is cut out. `centre`: one square in the middle; `blocks`: several rectangles anywhere.'),
   holeArea: fraction
     .default(0.25)
-    .describe('Share of the image that is cut out: the side of the square is its root; blocks are laid until they cover it.'),
+    .describe(
+      'Share of the image that is cut out: the side of the square is its root; blocks are laid until they cover it.',
+    ),
   overlap: z
     .number()
     .min(0)
@@ -24,7 +26,11 @@ export const InpaintingConfig = z.strictObject({
     .describe(
       'Width of the band of visible pixels around a hole that is predicted too, so that the two join, as a share of the side of the image.',
     ),
-  overlapWeight: z.number().min(0).default(10).describe('How much more an error in that band counts than one in the hole.'),
+  overlapWeight: z
+    .number()
+    .min(0)
+    .default(10)
+    .describe('How much more an error in that band counts than one in the hole.'),
   transform: transformConfig({ crop: [0.2, 1] }),
   optimizer: optimizerConfig({ baseLr: 1e-3 }),
 });

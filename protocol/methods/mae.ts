@@ -7,9 +7,7 @@ export const MaeConfig = z.strictObject({
   method: z.literal('mae').describe('Masked autoencoder (He et al. 2021): reconstruct the patches that are hidden.'),
   ...pretrainFields,
   decoder: decoderConfig({ depth: 4 }),
-  maskRatio: fraction
-    .default(0.75)
-    .describe('Share of patches hidden from the encoder.'),
+  maskRatio: fraction.default(0.75).describe('Share of patches hidden from the encoder.'),
   masking: z
     .enum(['random', 'block', 'grid'])
     .default('random')

@@ -33,7 +33,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   const { data, prepared } = await openAndPrepare(session);
   const { engine, fallback, method, checkpoint, damaged, state, program } = prepared;
   const images = withoutLabels(data.unlabelled ?? data.train);
-  checkSet(settings, images.size);
+  checkSet(settings, images.size, data);
   const total = totalSteps(settings, images.size, 'pretrain');
   const from = checkpoint?.step ?? 0;
   const schedule = {

@@ -1,12 +1,15 @@
 /** From the `pretrain` block of an experiment to its method. */
-import type { PretrainConfig } from '../../protocol/config';
+import type { DecoderConfig, PretrainConfig } from '../../protocol/config';
 import { tilingOf } from '../../protocol/config';
 import { queueProblem } from '../../protocol/semantics';
 import type { Encoder, PatchEncoder } from '../nn/encoder';
 import { createResNet } from '../nn/resnet';
 import { createVit } from '../nn/vit';
+import { createColorization, isGrey } from './colorization';
+import type { Statistics } from './colorization';
 import { createDino } from './dino';
 import { createJigsaw } from './jigsaw';
+import { createInpainting } from './inpainting';
 import { createMae } from './mae';
 import { createDecoder } from './mae-decoder';
 import { createMoco } from './moco';
@@ -14,6 +17,8 @@ import { createRotation } from './rotation';
 import { createSimclr } from './simclr';
 import type { Method } from './method';
 import { distantPermutations } from './permutations';
+import { createTokenDecoder } from './token-decoder';
+import type { TokenDecoderConfig } from './token-decoder';
 
 export type { Method } from './method';
 
@@ -22,15 +27,7 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
   switch (config.method) {
     case 'mae': {
       const encoder = patchEncoder(config, imageSize);
-      const { patches, patchSize } = encoder;
-      const decoder = createDecoder({
-        ...config.decoder,
-        mlpRatio: 4,
-        encoderWidth: encoder.width,
-        side: Math.sqrt(patches),
-        patchValues: patchSize ** 2 * 3,
-      });
-      return createMae(config, imageSize, encoder, decoder);
+      return createMae(config, imageSize, encoder, createDecoder(pixelDecoder(config, encoder)));
     }
     case 'rotation':
       return createRotation(config, imageSize, anyEncoder(config, imageSize));
@@ -46,7 +43,25 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
       return createMoco(config, imageSize, anyEncoder(config, imageSize));
     case 'dino':
       return createDino(config, imageSize, anyEncoder(config, imageSize));
+    case 'inpainting': {
+      const encoder = patchEncoder(config, imageSize);
+      return createInpainting(config, imageSize, encoder, createTokenDecoder(pixelDecoder(config, encoder)));
+    }
+    case 'colorization':
+      return createColorization(config, imageSize, patchEncoder(config, imageSize));
   }
+}
+
+/** From an encoder's tokens to the pixels of patches. */
+function pixelDecoder(config: { readonly decoder: DecoderConfig }, encoder: PatchEncoder): TokenDecoderConfig {
+  const { width, patches, patchSize } = encoder;
+  return {
+    ...config.decoder,
+    mlpRatio: 4,
+    encoderWidth: width,
+    side: Math.sqrt(patches),
+    patchValues: patchSize ** 2 * 3,
+  };
 }
 
 /** The backbone of methods that want an embedding and nothing else. */
@@ -55,11 +70,20 @@ function anyEncoder({ backbone }: PretrainConfig, imageSize: number): Encoder {
   return createResNet({ ...backbone, depth: backbone.type === 'resnet18' ? 18 : 50 });
 }
 
-/** What can only be judged once the training images are counted. Throws when a method needs more of them. */
-export function checkSet(config: PretrainConfig, images: number): void {
-  if (config.method !== 'moco' || config.version !== 'v2') return;
-  const wrong = queueProblem(config.queue, config.batchSize, images);
-  if (wrong) throw new Error(`pretrain.queue: ${wrong}`);
+/**
+ * What can only be judged once the training images are counted and their pixels summed up. Throws when a method needs
+ * more of them, or others.
+ */
+export function checkSet(config: PretrainConfig, images: number, pixels: Statistics): void {
+  if (config.method === 'moco' && config.version === 'v2') {
+    const wrong = queueProblem(config.queue, config.batchSize, images);
+    if (wrong) throw new Error(`pretrain.queue: ${wrong}`);
+  }
+  if (config.method === 'colorization' && isGrey(pixels)) {
+    throw new Error(
+      'pretrain.method: "colorization" learns from colours, and these images are grey; use another method, such as "inpainting".',
+    );
+  }
 }
 
 /** The backbone of methods that see an image as patches. */

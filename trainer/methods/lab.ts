@@ -57,32 +57,38 @@ function product(x: Tensor, matrix: readonly (readonly number[])[]): Tensor {
 
 /**
  * The pairs a, b on a grid of that width, multiples of it, that are the nearest of some colour of 8 bits, in order.
- * Any colour has the a and b of one on the surface of the gamut (make it lighter until a channel is full), so that the
- * six faces of the cube of red, green and blue are all that is looked at.
+ * Any colour has the a and b of one on the surface of the gamut (it gets lighter until a channel is full), so that the
+ * faces of the cube of red, green and blue are all that is looked at.
  */
 export function colourBins(grid: number): readonly (readonly [a: number, b: number])[] {
   const found = new Set<number>();
-  const span = Math.ceil(256 / grid);
-  // Of each level of a channel, its part in X, Y and Z.
-  const linear = Float64Array.from({ length: 256 }, (_, level) => linearOf(level / 255));
-  for (const face of [0, 1, 2]) {
-    for (const level of [0, 255]) {
-      for (let i = 0; i < 256; i++) {
-        for (let j = 0; j < 256; j++) {
-          const [r, g, b] = [[level, i, j], [i, level, j], [i, j, level]][face]! as [number, number, number];
-          const [fx, fy, fz] = XYZ.map((row, k) =>
-            root((row[0] * linear[r]! + row[1] * linear[g]! + row[2] * linear[b]!) / WHITE[k]!),
-          ) as [number, number, number];
-          const [column, line] = [Math.round((500 * (fx - fy)) / grid), Math.round((200 * (fy - fz)) / grid)];
-          found.add((column + span) * 2 * span + line + span);
+  const levels = Float64Array.from({ length: 256 }, (_, level) => linearOf(level / 255));
+  for (const full of [0, 1]) {
+    for (const first of levels) {
+      for (const second of levels) {
+        for (const face of [0, 1, 2]) {
+          const r = face === 0 ? full : first;
+          const g = face === 1 ? full : face === 0 ? first : second;
+          const b = face === 2 ? full : second;
+          const [fx, fy, fz] = [rootOf(0, r, g, b), rootOf(1, r, g, b), rootOf(2, r, g, b)];
+          found.add(ROW * Math.round((500 * (fx - fy)) / grid) + Math.round((200 * (fy - fz)) / grid));
         }
       }
     }
   }
   return [...found]
-    .sort((x, y) => x - y)
-    .map((key) => [(Math.floor(key / (2 * span)) - span) * grid, ((key % (2 * span)) - span) * grid]);
+    .sort((one, other) => one - other)
+    .map((key) => [Math.round(key / ROW) * grid + 0, (key - ROW * Math.round(key / ROW)) * grid]); // + 0: no -0
 }
 
+/** More than there are bins along b, so that one number stands for a pair. */
+const ROW = 2 ** 10;
+
 const linearOf = (value: number) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-const root = (t: number) => (t > KNEE ** 3 ? Math.cbrt(t) : t / (3 * KNEE ** 2) + 4 / 29);
+
+/** What becomes of X, Y or Z in L, a and b, of linear red, green and blue. */
+function rootOf(axis: 0 | 1 | 2, r: number, g: number, b: number): number {
+  const row = XYZ[axis];
+  const t = (row[0] * r + row[1] * g + row[2] * b) / WHITE[axis];
+  return t > KNEE ** 3 ? Math.cbrt(t) : t / (3 * KNEE ** 2) + 4 / 29;
+}

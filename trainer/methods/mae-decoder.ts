@@ -33,10 +33,7 @@ export function createDecoder(config: TokenDecoderConfig): Decoder {
       // Broadcast by multiplying: the gradient of tiling is unrolled into slices.
       const masks = tf.mul(tf.ones([batch, patches - visible, 1]), parameter(params, 'decoder.mask')); // [B, N-K, D]
       const where = tf.gather(decoder.positions(), tf.reshape(shuffle, [-1])); // [B*N, D]
-      const placed = tf.add<Tensor3D>(
-        tf.concat([embedded, masks], 1),
-        tf.reshape(where, [batch, patches, width]),
-      );
+      const placed = tf.add<Tensor3D>(tf.concat([embedded, masks], 1), tf.reshape(where, [batch, patches, width]));
       return decoder.predict(params, placed, from); // [B, N - from, p*p*C]
     },
   };
