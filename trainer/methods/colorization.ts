@@ -27,8 +27,6 @@ const CHANNELS = 3;
 /** Width of a bin, and the deviation of the soft encoding, both in units of a and b. */
 const GRID = 10;
 const SIGMA = 5;
-/** Bins that share the soft encoding of a colour, as in the authors' code. */
-const NEIGHBOURS = 10;
 /** An image without any a or b beyond this is grey, and does not count. */
 const GREY = 5;
 /** Brings a and b to about -1 .. 1 for the regression. */
@@ -197,14 +195,11 @@ function binsTarget({ rebalance, temperature }: ColorizationConfig): Target {
   };
 }
 
-/** Squared distances [R, Q] to the bins -> Gaussian weights of the nearest ones, which sum to 1: [R, Q]. */
-function softEncoding(distances: Tensor2D): Tensor2D {
-  const nearest = tf.topk(tf.neg(distances), NEIGHBOURS).values; // [R, K]
-  const farthest = tf.neg(tf.slice(nearest, [0, NEIGHBOURS - 1], [-1, 1])); // [R, 1]
-  const near = tf.cast(tf.lessEqual(distances, farthest), 'float32');
-  const weights = tf.mul(near, tf.exp(tf.div(distances, -2 * SIGMA ** 2)));
-  return tf.div(weights, tf.sum(weights, 1, true));
-}
+/**
+ * Squared distances [R, Q] to the bins -> Gaussian weights that sum to 1, [R, Q]. The authors keep the 10 nearest, which
+ * have over 99% of it, and which take longer to find than all else in the loss.
+ */
+const softEncoding = (distances: Tensor2D): Tensor2D => tf.softmax(tf.div(distances, -2 * SIGMA ** 2));
 
 /** How much a cell counts whose nearest bin is that: the inverse of a mixture of prior and even, 1 on average. [Q]. */
 function weightsOf(prior: Tensor1D, rebalance: number): Tensor1D {

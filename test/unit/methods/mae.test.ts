@@ -100,6 +100,75 @@ describe('masking', () => {
   });
 });
 
+describe.each(['block', 'grid'] as const)('masking by %s', (masking) => {
+  const side = 8;
+  const ratio = (chosen: number) => (masking === 'grid' ? 0.75 : chosen);
+  const draw = (maskRatio: number, key: number) => {
+    const config = configOf({ masking, maskRatio: ratio(maskRatio) });
+    return createMethod(config, side * PATCH).draw(BATCH, random(key));
+  };
+  /** Of each image, which patches are hidden. */
+  const hidden = (maskRatio: number, key: number) => {
+    const visible = visiblePatches(side * side, ratio(maskRatio));
+    const restore = [...draw(maskRatio, key).restore!];
+    return [0, 1].map((image) =>
+      restore.slice(image * side * side, (image + 1) * side * side).map((at) => at >= visible),
+    );
+  };
+  const ratios = fc.double({ min: 0.1, max: 0.9, noNaN: true });
+
+  it('orders all patches, and `restore` undoes `shuffle`', () => {
+    fc.assert(
+      fc.property(ratios, fc.nat(), (maskRatio, key) => {
+        const { shuffle, restore } = draw(maskRatio, key);
+        for (let image = 0; image < BATCH; image++) {
+          const row = (order: TypedArray) => [...order.slice(image * side * side, (image + 1) * side * side)];
+          expect(row(shuffle!).toSorted((a, b) => a - b)).toEqual(row(shuffle!).map((_, i) => i));
+          expect(row(restore!).map((at) => row(shuffle!)[at])).toEqual(row(shuffle!).map((_, i) => i));
+        }
+      }),
+    );
+  });
+
+  it('hides the share that is asked for', () => {
+    fc.assert(
+      fc.property(ratios, fc.nat(), (maskRatio, key) => {
+        for (const mask of hidden(maskRatio, key)) {
+          const visible = visiblePatches(side * side, ratio(maskRatio));
+          expect(mask.filter(Boolean)).toHaveLength(side * side - visible);
+        }
+      }),
+    );
+  });
+
+  it('draws another mask for each image and step, and the same one for the same key', () => {
+    const masks = Array.from({ length: 40 }, (_, key) => hidden(0.5, key)).flat();
+    // A grid has four places.
+    expect(new Set(masks.map(String)).size).toBe(masking === 'grid' ? 4 : 80);
+    expect(hidden(0.5, 1)).toEqual(hidden(0.5, 1));
+  });
+
+  it(
+    masking === 'grid' ? 'leaves one of every 2 x 2 patches, in the same place' : 'hides in one piece what it can',
+    () => {
+      const neighbours = (mask: readonly boolean[]) =>
+        mask.filter((is, i) => is && i % side < side - 1 && mask[i + 1]).length;
+      const masks = Array.from({ length: 50 }, (_, key) => hidden(0.5, key)).flat();
+      if (masking === 'grid') {
+        for (const mask of masks) {
+          const seen = mask.flatMap((is, i) => (is ? [] : [`${Math.floor(i / side) % 2},${i % 2}`]));
+          expect(seen).toHaveLength(16);
+          expect(new Set(seen).size).toBe(1);
+        }
+      } else {
+        // Of 32 hidden ones drawn one by one, 14 would have a hidden neighbour on the right: 56 pairs, a quarter of them.
+        const average = masks.reduce((sum, mask) => sum + neighbours(mask), 0) / masks.length;
+        expect(average).toBeGreaterThan(20);
+      }
+    },
+  );
+});
+
 describe('the encoder', () => {
   const tokensOf = async (data: TypedArray) => {
     const encoder = method.encoder as PatchEncoder;

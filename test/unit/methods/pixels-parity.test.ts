@@ -2,8 +2,8 @@
 import { PretrainConfig } from '../../../protocol/config';
 import type { TypedArray } from '../../../trainer/engine/types';
 import { createMethod } from '../../../trainer/methods/index';
-import { adamw } from '../../../trainer/nn/optimizer';
-import type { AdamwConfig } from '../../../trainer/nn/optimizer';
+import { adamw } from '../../../trainer/nn/adamw';
+import type { AdamwConfig } from '../../../trainer/nn/adamw';
 import { readFixture, under } from './fixture';
 import { describeParity } from './parity';
 import type { Parity } from './parity';
