@@ -71,7 +71,7 @@ export function createColorization(config: ColorizationConfig, imageSize: number
       grey: tf.div<Tensor4D>(tf.sub(tf.div(light, 100), pixel_mean), pixel_std), // [B, H, W, 3]
       ab: meanOfCells(ab),
       colourful: colourful as Tensor1D,
-      counts: tf.reshape(counts, [-1]) as Tensor1D, // [B*cells]
+      counts: tf.reshape<tf.Rank.R1>(counts, [-1]), // [B*cells]
     };
   }
 
@@ -79,7 +79,7 @@ export function createColorization(config: ColorizationConfig, imageSize: number
   function meanOfCells(ab: Tensor4D): Tensor2D {
     const side = imageSize / cellSize;
     const pixels = tf.reshape(patchify(ab, cellSize), [-1, side * side, cellSize * cellSize, 2]);
-    const cellMeans = tf.reshape(tf.mean(pixels, 2), [-1, side, side, 2]) as Tensor4D;
+    const cellMeans: Tensor4D = tf.reshape(tf.mean(pixels, 2), [-1, side, side, 2]);
     return tf.reshape(patchify(cellMeans, cells), [-1, 2]);
   }
 
@@ -190,7 +190,7 @@ function binsTarget({ rebalance, temperature }: ColorizationConfig): Target {
     /** The annealed mean: between the mean of the distribution, which is greyish, and its mode, which jumps. */
     colours(predicted) {
       const sharpened = tf.softmax(tf.div(predicted, temperature)); // [R, Q]
-      return tf.matMul(sharpened, tf.concat([axis(0), axis(1)]) as Tensor2D, false, true); // [R, 2]
+      return tf.matMul(sharpened, tf.concat<Tensor2D>([axis(0), axis(1)]), false, true); // [R, 2]
     },
   };
 }
@@ -229,7 +229,7 @@ const atLeastOne = (counts: Tensor1D): Scalar => tf.maximum<Scalar>(tf.sum(count
 function enlarge(maps: Tensor4D, size: number): Tensor4D {
   const [batch, side, , channels] = maps.shape;
   const rows = tf.tensor2d(interpolation(side, size), [size, side]);
-  const across = (x: Tensor): Tensor => tf.matMul(tf.reshape(x, [-1, side]) as Tensor2D, rows, false, true);
+  const across = (x: Tensor): Tensor => tf.matMul(tf.reshape<tf.Rank.R2>(x, [-1, side]), rows, false, true);
   const wide = tf.reshape(across(tf.transpose(maps, [0, 3, 1, 2])), [batch, channels, side, size]); // [B, C, g, S]
   const tall = tf.reshape(across(tf.transpose(wide, [0, 1, 3, 2])), [batch, channels, size, size]); // [B, C, S, S']
   return tf.transpose(tall, [0, 3, 2, 1]) as Tensor4D; // [B, S', S, C]

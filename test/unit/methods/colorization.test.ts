@@ -177,7 +177,7 @@ describe('bins', () => {
 
   it('that are rare weigh more, the more the higher `rebalance`: at 1 by the inverse of how frequent they are', async () => {
     const shares = colourBins(10).map(([a, b]) => (Math.hypot(a - 79, b + 108) < 20 ? 1 : 0.01)); // much blue
-    const total = shares.reduce((sum, share) => sum + share);
+    const total = shares.reduce((sum, share) => sum + share, 0);
     const muchBlue = (params: HostTensors): HostTensors => ({
       ...saying(() => 0)(params),
       'buffer.prior': float32(
