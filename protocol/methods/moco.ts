@@ -8,9 +8,9 @@ export const MocoConfig = z.strictObject({
     .describe('Momentum contrast (He et al. 2019): find the view that a slowly moving copy of the encoder saw.'),
   version: z
     .enum(['v2', 'v3'])
-    .default('v2')
+    .default('v3')
     .describe(
-      '`v2` (Chen et al. 2020): negatives from a queue. `v3` (Chen et al. 2021): negatives from the batch, a predictor, both directions.',
+      '`v2` (Chen et al. 2020): negatives from a queue, for ResNets. `v3` (Chen et al. 2021): negatives from the batch, a predictor, both directions, for ViTs.',
     ),
   ...contrastFields,
   queue: positiveInt

@@ -69,7 +69,7 @@ describe('a run that cannot go on ends as failed and says why', () => {
     const file = await project({
       ...tiny,
       data: { source: 'images', imageSize: 32 },
-      pretrain: { ...pretrain, method: 'moco', queue: 8, batchSize: 2 },
+      pretrain: { ...pretrain, method: 'moco', version: 'v2', queue: 8, batchSize: 2 },
     });
     for (let i = 0; i < 7; i++) await image(join(dirname(file), 'images', `${i}.png`));
     const run = await ended((await start('pretrain', file)).directory);

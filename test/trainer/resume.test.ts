@@ -7,7 +7,10 @@ import { ended, follow, kill, project, sha256, start, tinyWith, train } from './
 
 const mae = tinyWith({ steps: 60, checkpointEvery: 7, logEvery: 1 });
 const { decoder: _, ...pretrain } = mae.pretrain as Record<string, unknown>;
-const moco = { ...mae, pretrain: { ...pretrain, method: 'moco', queue: 32, projector: { hidden: 16, output: 8 } } };
+const moco = {
+  ...mae,
+  pretrain: { ...pretrain, method: 'moco', version: 'v2', queue: 32, projector: { hidden: 16, output: 8 } },
+};
 const last = 'checkpoints/step-000060';
 const weights = async (directory: string) =>
   await Promise.all(['model', 'optimizer'].map((name) => sha256(join(directory, last, `${name}.safetensors`))));

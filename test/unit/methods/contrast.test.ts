@@ -20,10 +20,15 @@ const configOf = (changes: z.input<typeof PretrainConfig>) =>
   PretrainConfig.parse({ backbone: vit, projector, batchSize: BATCH, ...(changes as object) });
 const methods = {
   simclr: configOf({ method: 'simclr' }),
-  'moco v2': configOf({ method: 'moco', queue: 12 }),
+  'moco v2': configOf({ method: 'moco', version: 'v2', queue: 12 }),
   'moco v3': configOf({ method: 'moco', version: 'v3' }),
   'simclr with a ResNet': configOf({ method: 'simclr', backbone: { type: 'resnet18', width: 4 } }),
-  'moco v2 with a ResNet': configOf({ method: 'moco', queue: 12, backbone: { type: 'resnet18', width: 4 } }),
+  'moco v2 with a ResNet': configOf({
+    method: 'moco',
+    version: 'v2',
+    queue: 12,
+    backbone: { type: 'resnet18', width: 4 },
+  }),
   'moco v3 with a ResNet': configOf({ method: 'moco', version: 'v3', backbone: { type: 'resnet18', width: 4 } }),
 };
 
