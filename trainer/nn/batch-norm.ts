@@ -8,13 +8,11 @@ import { standardizeColumns } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { constant } from './initializers';
 import { parameter } from './layers';
+import { BUFFER_PREFIX } from './train-step';
 
 const EPSILON = 1e-5;
 /** How far one batch moves the running statistics. */
 const MOMENTUM = 0.1;
-
-/** State that a step returns updated, but that no gradient and no optimizer touches. */
-export const BUFFER_PREFIX = 'buffer.';
 
 export interface BatchNormOptions {
   /** With `<name>.scale` and `<name>.shift` to train; true by default. */

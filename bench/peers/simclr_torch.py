@@ -1,0 +1,81 @@
+"""The SimCLR step with a ResNet-18 (stem for small images) in eager PyTorch, in the layout that is fastest on a CPU.
+
+Takes a config as JSON; answers each line with a number of steps by a JSON list of their times in ms.
+"""
+import json
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = F.relu(self.norm1(self.conv1(x)), inplace=True)
+        return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x), inplace=True)
+
+
+class Simclr(nn.Module):
+    def __init__(self, width, hidden, output, temperature):
+        super().__init__()
+        self.temperature = temperature
+        layers = [nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        inputs = width
+        for stage in range(4):
+            for i in range(2):
+                outputs = width * 2**stage
+                layers.append(Block(inputs, outputs, 2 if stage > 0 and i == 0 else 1))
+                inputs = outputs
+        self.encoder = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.projector = nn.Sequential(
+            nn.Linear(inputs, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True),
+            nn.Linear(hidden, output, bias=False), nn.BatchNorm1d(output))
+
+    def forward(self, views):
+        z = F.normalize(self.projector(self.encoder(views)))
+        n = len(z)
+        logits = (z @ z.T / self.temperature).masked_fill(torch.eye(n, dtype=torch.bool), -1e9)
+        return F.cross_entropy(logits, torch.arange(n).roll(n // 2))
+
+
+config = json.loads(sys.argv[1])
+torch.set_num_threads(config["threads"])
+torch.manual_seed(0)
+projector = config["projector"]
+model = Simclr(64, projector["hidden"], projector["output"], config["temperature"]).to(memory_format=torch.channels_last)
+groups = [
+    {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 1e-4},
+    {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+]
+optimizer = torch.optim.SGD(groups, lr=1e-3, momentum=0.9, nesterov=True, fused=True)
+size = config["imageSize"]
+views = torch.randn(2 * config["batch"], 3, size, size).to(memory_format=torch.channels_last)
+
+
+def step():
+    start = time.perf_counter()
+    optimizer.zero_grad(set_to_none=True)
+    loss = model(views)
+    loss.backward()
+    optimizer.step()
+    loss.item()
+    return (time.perf_counter() - start) * 1e3
+
+
+step()
+step()
+print(json.dumps({"name": f"PyTorch {torch.__version__.split('+')[0]}, eager"}), flush=True)
+for line in sys.stdin:
+    print(json.dumps([step() for _ in range(int(line))]), flush=True)
