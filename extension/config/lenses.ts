@@ -54,7 +54,11 @@ function pretrainLenses(configFile: string, runs: readonly TrackedRun[]): Placel
     ...(live ? [forRun('$(debug-stop) Stop', 'tessera.stop', 'Write a checkpoint and end the run')] : []),
     ...(newest
       ? [
-          forRun('$(graph-line) Dashboard', 'tessera.openDashboard', 'Curves, pictures of the task and the embedding map'),
+          forRun(
+            '$(graph-line) Dashboard',
+            'tessera.openDashboard',
+            'Curves, pictures of the task and the embedding map',
+          ),
           { title: summary(runs), command: 'tessera.runs.focus', tooltip: 'Show the runs', arguments: [] },
         ]
       : []),
