@@ -1,4 +1,4 @@
-/** New Experiment: two questions, then a valid config on the screen. */
+/** New Experiment: three questions, then a valid config on the screen. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
@@ -9,8 +9,10 @@ import {
   experimentText,
   freeFileName,
   guessDataSets,
+  methods,
   sizes,
   type DataChoice,
+  type Method,
   type Size,
 } from './templates';
 
@@ -26,11 +28,13 @@ export async function newExperiment(argument: unknown): Promise<void> {
   if (!folder) return;
   const data = await chooseData(folder, argument);
   if (data === undefined) return;
+  const method = await chooseMethod();
+  if (method === undefined) return;
   const size = await chooseSize();
   if (size === undefined) return;
   const taken = new Set(await readdir(folder.uri.fsPath));
-  const file = vscode.Uri.file(join(folder.uri.fsPath, freeFileName(data.source, taken)));
-  await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(experimentText(data, size)));
+  const file = vscode.Uri.file(join(folder.uri.fsPath, freeFileName(method, data.source, taken)));
+  await vscode.workspace.fs.writeFile(file, new TextEncoder().encode(experimentText(data, method, size)));
   await vscode.window.showTextDocument(file, { preview: false });
 }
 
@@ -51,7 +55,7 @@ async function chooseData(folder: vscode.WorkspaceFolder, argument: unknown): Pr
   const images = (uri: vscode.Uri): DataChoice => ({ source: relativeTo(folder, uri), imageSize: 64 });
   if (argument instanceof vscode.Uri) return images(argument);
   const picked = await vscode.window.showQuickPick(dataItems(folder), {
-    title: vscode.l10n.t('New Experiment (1/2)'),
+    title: vscode.l10n.t('New Experiment (1/3)'),
     placeHolder: vscode.l10n.t('Which images?'),
   });
   if (!picked || picked.data) return picked?.data;
@@ -101,6 +105,19 @@ function relativeTo(folder: vscode.WorkspaceFolder, { fsPath, path }: vscode.Uri
   return path.startsWith(root) ? path.slice(root.length) : fsPath;
 }
 
+async function chooseMethod(): Promise<Method | undefined> {
+  const picked = await vscode.window.showQuickPick(
+    (Object.keys(methods) as Method[]).map((method) => ({
+      label: method,
+      description: methods[method].title,
+      detail: methods[method].task,
+      method,
+    })),
+    { title: vscode.l10n.t('New Experiment (2/3)'), placeHolder: vscode.l10n.t('What to learn from?') },
+  );
+  return picked?.method;
+}
+
 async function chooseSize(): Promise<Size | undefined> {
   const what: Record<Size, string> = {
     tiny: vscode.l10n.t('a first look: something to see in minutes on a laptop'),
@@ -118,7 +135,7 @@ async function chooseSize(): Promise<Size | undefined> {
       detail: what[size],
       size,
     })),
-    { title: vscode.l10n.t('New Experiment (2/2)'), placeHolder: vscode.l10n.t('How large a model?') },
+    { title: vscode.l10n.t('New Experiment (3/3)'), placeHolder: vscode.l10n.t('How large a model?') },
   );
   return picked?.size;
 }

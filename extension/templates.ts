@@ -1,4 +1,7 @@
 /** The text of a new experiment: valid, commented, short. Pure. */
+import type { PretrainConfig } from '../protocol/config';
+
+export type Method = PretrainConfig['method'];
 
 export interface DataChoice {
   /** As it is written in the config: `builtin:shapes`, or a folder or file relative to it. */
@@ -7,6 +10,49 @@ export interface DataChoice {
   /** A data set in its publisher's files, which have its labels. */
   readonly published?: boolean;
 }
+
+interface MethodChoice {
+  /** As in a menu. */
+  readonly title: string;
+  /** What is learnt from, in a line. */
+  readonly task: string;
+}
+
+/** The pretext tasks that an experiment can begin with. */
+export const methods: Readonly<Record<Method, MethodChoice>> = {
+  mae: {
+    title: 'masked autoencoder (He et al. 2021)',
+    task: 'Most patches of an image are hidden; the encoder sees the rest, and a small decoder fills them in.',
+  },
+  simclr: {
+    title: 'SimCLR (Chen et al. 2020)',
+    task: 'Each view of an image must find the other view of it among all others of the batch.',
+  },
+  moco: {
+    title: 'MoCo (He et al. 2019, Chen et al. 2021)',
+    task: 'Each view must find what a slowly moving copy of the encoder made of another view of its image.',
+  },
+  dino: {
+    title: 'DINO (Caron et al. 2021)',
+    task: 'Small views of an image must agree with what a slowly moving teacher says of large ones.',
+  },
+  inpainting: {
+    title: 'inpainting (Pathak et al. 2016)',
+    task: 'A hole is cut into the pixels of each image and filled in from what is around it.',
+  },
+  colorization: {
+    title: 'colorization (Zhang et al. 2016)',
+    task: 'The encoder sees the lightness of an image and says its colours.',
+  },
+  jigsaw: {
+    title: 'jigsaw (Noroozi and Favaro 2016)',
+    task: 'The tiles of an image are put in another order, and the encoder says in which.',
+  },
+  rotation: {
+    title: 'rotation (Gidaris et al. 2018)',
+    task: 'An image is turned by quarters, and the encoder says by how many.',
+  },
+};
 
 export const sizes = {
   tiny: { patchSize: 4, width: 64, depth: 4, heads: 4, decoder: { width: 64, depth: 1, heads: 4 }, epochs: 20 },
@@ -23,8 +69,19 @@ export function encoderMillions(size: Size): number {
   return (12 * width * width * depth + 3 * patchSize * patchSize * width) / 1e6;
 }
 
-export function experimentText({ source, imageSize, published }: DataChoice, size: Size): string {
-  const { width, depth, heads, decoder, epochs } = sizes[size];
+/** What stands in the `pretrain` block besides the defaults of the method. */
+const ownLines = (method: Method, { decoder }: (typeof sizes)[Size]): readonly string[] =>
+  method === 'mae'
+    ? [
+        '"maskRatio": 0.75,',
+        `"decoder": { "width": ${decoder.width}, "depth": ${decoder.depth}, "heads": ${decoder.heads} },`,
+        '// Peak learning rate = baseLr x batchSize / 256.',
+        '"optimizer": { "baseLr": 1e-3 },',
+      ]
+    : [];
+
+export function experimentText({ source, imageSize, published }: DataChoice, method: Method, size: Size): string {
+  const { width, depth, heads, epochs } = sizes[size];
   // As many patches per side whatever the image size, so that the forecast of a size holds for each.
   const patchSize = Math.max(sizes[size].patchSize, imageSize / 16);
   const about = source.startsWith('builtin:')
@@ -33,8 +90,10 @@ export function experimentText({ source, imageSize, published }: DataChoice, siz
       ? 'Relative to this file. Pretraining does not look at the labels.'
       : 'Relative to this file. Subfolders, if any, are classes; pretraining does not look at them.';
   const labelled = published || source.startsWith('builtin:');
-  return `// A masked autoencoder (He et al. 2021): the encoder sees a quarter of each image, a small decoder
-// fills in the rest, and the encoder is what you keep. Press "Pretrain" above its block.
+  const { title, task } = methods[method];
+  const own = ownLines(method, sizes[size]).map((line) => `    ${line}\n`);
+  return `// ${title[0]!.toUpperCase()}${title.slice(1)}. ${task}
+// The encoder is what you keep. Press "Pretrain" above its block.
 {
   "data": {
     // ${about}
@@ -43,14 +102,10 @@ export function experimentText({ source, imageSize, published }: DataChoice, siz
   },
 
   "pretrain": {
-    "method": "mae",
-    "maskRatio": 0.75,
+    "method": "${method}",
     "backbone": { "patchSize": ${patchSize}, "width": ${width}, "depth": ${depth}, "heads": ${heads} },
-    "decoder": { "width": ${decoder.width}, "depth": ${decoder.depth}, "heads": ${decoder.heads} },
-    "batchSize": 64,
-    "epochs": ${epochs},
-    // Peak learning rate = baseLr x batchSize / 256.
-    "optimizer": { "baseLr": 1e-3 }
+${own.join('')}    "batchSize": 64,
+    "epochs": ${epochs}
   },
 
   // A linear classifier on the frozen encoder, beside one on an untrained encoder.${labelled ? '' : ' Needs class subfolders.'}
@@ -68,14 +123,14 @@ export function experimentText({ source, imageSize, published }: DataChoice, siz
 }
 
 /** "photos" -> "mae-photos.tessera.jsonc", or with a number when that is taken. */
-export function freeFileName(source: string, taken: ReadonlySet<string>): string {
+export function freeFileName(method: Method, source: string, taken: ReadonlySet<string>): string {
   const last =
     source
       .replace(/^builtin:/, '')
       .split('/')
       .filter((part) => /\w/.test(part))
       .at(-1) ?? 'images';
-  const stem = `mae-${last.toLowerCase().replace(/[^\w-]+/g, '-')}`;
+  const stem = `${method}-${last.toLowerCase().replace(/[^\w-]+/g, '-')}`;
   for (let n = 1; ; n++) {
     const name = `${stem}${n > 1 ? `-${n}` : ''}.tessera.jsonc`;
     if (!taken.has(name)) return name;

@@ -138,7 +138,7 @@ export type ProbeConfig = z.output<typeof ProbeConfig>;
 export type ClusterConfig = z.output<typeof ClusterConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
-export { orderCount, tilingOf } from './methods/index';
+export { localSizeOf, orderCount, tilingOf } from './methods/index';
 export type {
   ColorizationConfig,
   DecoderConfig,

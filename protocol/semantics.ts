@@ -1,5 +1,5 @@
 /** What a schema cannot say: which values of an experiment config do not go together. */
-import { orderCount, tilingOf } from './config';
+import { localSizeOf, orderCount, tilingOf } from './config';
 import type {
   ColorizationConfig,
   DinoConfig,
@@ -177,8 +177,9 @@ function checkMask({ backbone, maskRatio, masking }: MaeConfig, imageSize: numbe
 }
 
 function checkDino(config: DinoConfig, imageSize: number, complain: Complain): void {
-  const { backbone, localViews, localSize, studentTemperature, teacherTemperature } = config;
+  const { backbone, localViews, studentTemperature, teacherTemperature } = config;
   const unit = backbone.type === 'vit' ? backbone.patchSize : 1;
+  const localSize = localSizeOf(config, imageSize);
   const fits = localSize % unit === 0 && localSize <= imageSize;
   if (localViews > 0 && !fits) {
     const nearest = Math.min(imageSize, Math.max(1, Math.round(localSize / unit)) * unit);

@@ -29,8 +29,10 @@ export const DinoConfig = z.strictObject({
   head: DinoHeadConfig,
   localViews: z.int().min(0).default(4).describe('Small views of each image, which only the student sees.'),
   localSize: positiveInt
-    .default(16)
-    .describe('Side of a small view in pixels; a multiple of the patch size, at most `imageSize`.'),
+    .optional()
+    .describe(
+      'Side of a small view in pixels; a multiple of the patch size, at most `imageSize`. By default about half of it.',
+    ),
   studentTemperature: temperature.default(0.1).describe("Temperature of the student's assignments."),
   teacherTemperature: z
     .tuple([temperature, temperature])
@@ -61,3 +63,9 @@ export const DinoConfig = z.strictObject({
 });
 
 export type DinoConfig = z.output<typeof DinoConfig>;
+
+/** Side in px of the small views of images of `imageSize` px. */
+export function localSizeOf({ localSize, backbone }: DinoConfig, imageSize: number): number {
+  const unit = backbone.type === 'vit' ? backbone.patchSize : 1;
+  return localSize ?? unit * Math.max(1, Math.floor(imageSize / 2 / unit));
+}

@@ -26,6 +26,7 @@ export const PretrainConfig = oneOf('method', 'mae', [
 export type PretrainConfig = z.output<typeof PretrainConfig>;
 export type { ColorizationConfig } from './colorization';
 export type { DecoderConfig } from './decoder';
+export { localSizeOf } from './dino';
 export type { DinoConfig } from './dino';
 export type { InpaintingConfig } from './inpainting';
 export { orderCount, tilingOf } from './jigsaw';

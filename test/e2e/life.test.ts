@@ -55,14 +55,15 @@ describe('the life of a run, from its config to the trash', () => {
     return directories[0]!;
   }
 
-  it('begins with New Experiment: two questions, then a valid config on the screen', async () => {
+  it('begins with New Experiment: three questions, then a valid config on the screen', async () => {
     await (await workbench.runRows()).first().waitFor(); // the palette does not know the commands before
     await workbench.runCommand('Tessera: New Experiment');
     await workbench.pick('builtin:shapes');
+    await workbench.pick('simclr');
     await workbench.pick('tiny');
-    await workbench.page.locator('.tab.active', { hasText: 'mae-shapes.tessera.jsonc' }).waitFor();
+    await workbench.page.locator('.tab.active', { hasText: 'simclr-shapes.tessera.jsonc' }).waitFor();
     await workbench.codeLens('Pretrain').waitFor();
-    const text = await readFile(join(workbench.folder, 'mae-shapes.tessera.jsonc'), 'utf8');
+    const text = await readFile(join(workbench.folder, 'simclr-shapes.tessera.jsonc'), 'utf8');
     expect(parseExperiment(text)).toMatchObject({ ok: true });
     await workbench.screenshot('new-experiment');
   });

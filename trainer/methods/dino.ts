@@ -15,6 +15,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import { localSizeOf } from '../../protocol/config';
 import type { DinoConfig } from '../../protocol/config';
 import type { Specs, Tensors } from '../engine/types';
 import { dinoHead, entropy, initDinoHead, PROTOTYPES } from '../nn/dino-head';
@@ -43,7 +44,8 @@ export interface Comparison {
 }
 
 export function createDino(config: DinoConfig, imageSize: number, encoder: Encoder): Method {
-  const { head, localViews, localSize, studentTemperature, teacherTemperature, centerMomentum } = config;
+  const { head, localViews, studentTemperature, teacherTemperature, centerMomentum } = config;
+  const localSize = localSizeOf(config, imageSize);
   const { prototypes } = head;
   const small = Array.from({ length: localViews }, (_, i) => `local${i + 1}`);
 

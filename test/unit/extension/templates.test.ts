@@ -4,29 +4,34 @@ import {
   experimentText,
   freeFileName,
   guessDataSets,
+  methods,
   sizes,
+  type Method,
   type Size,
 } from '../../../extension/templates';
 import { parseExperiment } from '../../../protocol/validate';
 
 describe('a new experiment', () => {
-  for (const size of Object.keys(sizes) as Size[]) {
+  describe.each(Object.keys(methods) as Method[])('by %s', (method) => {
+    const everySize = Object.keys(sizes) as Size[];
     it.each([
       ['builtin:shapes', 32],
       ['my "photos"/train', 64],
       ['big', 224],
       ['mnist', 28],
       ['stl10_binary', 96],
-    ])(`of size ${size} on %s is valid as it is written`, (source, imageSize) => {
-      const parsed = parseExperiment(experimentText({ source, imageSize }, size));
-      expect(parsed).toMatchObject({ ok: true, config: { data: { source, imageSize } } });
+    ])('of every size on %s is valid as it is written', (source, imageSize) => {
+      for (const size of everySize) {
+        const parsed = parseExperiment(experimentText({ source, imageSize }, method, size));
+        expect(parsed).toMatchObject({ ok: true, config: { data: { source, imageSize }, pretrain: { method } } });
+      }
     });
-  }
+  });
 
   it('asks for class subfolders only where images lie loose', () => {
     const data = { source: 'a', imageSize: 32 };
-    expect(experimentText(data, 'tiny')).toContain('Needs class subfolders');
-    expect(experimentText({ ...data, published: true }, 'tiny')).not.toContain('ubfolders');
+    expect(experimentText(data, 'mae', 'tiny')).toContain('Needs class subfolders');
+    expect(experimentText({ ...data, published: true }, 'mae', 'tiny')).not.toContain('ubfolders');
   });
 
   it('states the size of the encoder as it will be', () => {
@@ -35,9 +40,11 @@ describe('a new experiment', () => {
   });
 
   it('gets a file name that is free', () => {
-    expect(freeFileName('builtin:shapes', new Set())).toBe('mae-shapes.tessera.jsonc');
-    expect(freeFileName('My Photos/', new Set(['mae-my-photos.tessera.jsonc']))).toBe('mae-my-photos-2.tessera.jsonc');
-    expect(freeFileName('.', new Set())).toBe('mae-images.tessera.jsonc');
+    expect(freeFileName('mae', 'builtin:shapes', new Set())).toBe('mae-shapes.tessera.jsonc');
+    expect(freeFileName('mae', 'My Photos/', new Set(['mae-my-photos.tessera.jsonc']))).toBe(
+      'mae-my-photos-2.tessera.jsonc',
+    );
+    expect(freeFileName('dino', '.', new Set())).toBe('dino-images.tessera.jsonc');
   });
 });
 
