@@ -34,8 +34,13 @@ export function createPictures(page: Page) {
   }
 
   function pictures({ content: { columns, images, imageSize } }: Shown) {
-    return html`<div class="tiles">
-      <div class="row head" aria-hidden="true">${columns.map((column) => html`<span>${column}</span>`)}</div>
+    const head = html`<div class="row head" aria-hidden="true">
+      ${columns.map((column) => html`<span>${column}</span>`)}
+    </div>`;
+    // Two pictures are narrow: images stand two in a row.
+    const narrow = columns.length === 2;
+    return html`<div class=${narrow ? 'tiles narrow' : 'tiles'}>
+      ${head}${narrow ? head : nothing}
       ${images.map(({ id, label, loss, answer }, row) => {
         const name = label ? `${label}, ${fileName(id)}` : fileName(id);
         return html`<figure>

@@ -36,7 +36,7 @@ function matrix({ labels, values }: Similarities, asTable: boolean) {
       role="img"
       aria-label="Cosine similarity of every view with every other, from ${labels[0]} to ${labels.at(-1)}"
     ></canvas>
-    <figcaption>Cosine similarity of every view with every other: the brighter, the more alike.</figcaption>
+    <figcaption>Cosine similarity of every view with every other: the fuller the colour, the more alike.</figcaption>
   </figure>`;
 }
 

@@ -271,6 +271,47 @@ describe('pictures of the task', () => {
     await soon(async () => (await sent('save')).length).toBe(1);
   });
 
+  it('show answers, and how views relate, as pictures and as tables', async () => {
+    const told = picturesFile(2600);
+    const images = told.images.map((image, i) => ({
+      ...image,
+      answer: { truth: '90°', guess: i === 0 ? '90°' : '180°', confidence: 0.75 },
+    }));
+    const related = {
+      ...told,
+      columns: ['posed', 'turned back'],
+      images,
+      similarities: { labels: ['a', 'b'], values: [1, 0.25, 0.25, 1] },
+      distributions: [
+        { title: 'positive pairs', values: [0.9, 0.8] },
+        { title: 'negative pairs', values: [0.1, 0, -0.1] },
+      ],
+    };
+    const { page } = await openRunning({
+      media: {
+        ...pretended,
+        json: (file) => (file.includes('pictures') ? Promise.resolve(related) : pretended.json(file)),
+      },
+    });
+    const panel = page.locator('#pictures');
+    await panel.getByText('90°, right (75% sure)').waitFor();
+    expect(await panel.getByText('180°, not 90° (75% sure)').count()).toBe(images.length - 1);
+    await soon(() => page.locator('.tiles canvas[data-painted]').count()).toBe(2 * images.length);
+    const [same, other] = await panel.locator('canvas.similarities').evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, 2, 1);
+      return [data[3]!, data[7]!];
+    });
+    expect(same).toBe(255);
+    expect(Math.abs(other! - 0.25 * 255)).toBeLessThan(3);
+    expect(await panel.locator('.relation svg').getAttribute('aria-label')).toBe(
+      'positive pairs: mean 0.850; negative pairs: mean 0',
+    );
+
+    await panel.getByLabel('As table').click();
+    expect(await panel.locator('tbody tr').first().textContent()).toMatch(/90°\s*90°\s*75%/);
+    expect(await panel.locator('table.matrix tr').first().textContent()).toMatch(/a\s*1\.00\s*0\.250/);
+  });
+
   it('say what is wrong with a file that cannot be read or drawn', async () => {
     const { page } = await openRunning({
       media: {

@@ -42,6 +42,7 @@ const dark = {
   '--vscode-charts-blue': '#3794ff',
   '--vscode-charts-green': '#89d185',
   '--vscode-charts-yellow': '#cca700',
+  '--vscode-charts-orange': '#d18616',
 };
 
 const light = {
@@ -81,6 +82,7 @@ const light = {
   '--vscode-charts-blue': '#1a85ff',
   '--vscode-charts-green': '#388a34',
   '--vscode-charts-yellow': '#bf8803',
+  '--vscode-charts-orange': '#d18616',
 };
 
 const highContrast = {
@@ -116,6 +118,7 @@ const highContrast = {
   '--vscode-charts-blue': '#3794ff',
   '--vscode-charts-green': '#89d185',
   '--vscode-charts-yellow': '#ffd370',
+  '--vscode-charts-orange': '#d18616',
 };
 
 const highContrastLight = {
@@ -153,6 +156,7 @@ const highContrastLight = {
   '--vscode-charts-blue': '#1a85ff',
   '--vscode-charts-green': '#374e06',
   '--vscode-charts-yellow': '#895503',
+  '--vscode-charts-orange': '#d18616',
 };
 
 export interface PageTheme {
