@@ -302,7 +302,7 @@ describe('pictures of the task', () => {
       return [data[3]!, data[7]!];
     });
     expect(same).toBe(255);
-    expect(Math.abs(other! - 0.25 * 255)).toBeLessThan(3);
+    expect(Math.abs(other - 0.25 * 255)).toBeLessThan(3);
     expect(await panel.locator('.relation svg').getAttribute('aria-label')).toBe(
       'positive pairs: mean 0.850; negative pairs: mean 0',
     );
