@@ -2,10 +2,11 @@
 import { html, nothing } from 'lit';
 import { formatMeasure, formatPercent, formatStep } from '../protocol/format';
 import type { ClusterFile } from '../protocol/events';
-import { saveCsv, savePng } from './host';
+import { saveCsv } from './host';
 import { csv } from './numbers/csv';
 import type { Page } from './page';
-import { panel, tableToggle } from './panel';
+import { panel } from './panel';
+import { paintTiles, sheetTools } from './sheet';
 import { stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
 import { fileName } from './words';
@@ -131,6 +132,12 @@ export function createClusters(page: Page) {
     });
   }
 
+  const savable = (of: Shown) => ({
+    saveNumbers: () => exportCsv(of),
+    poster: () => poster(of),
+    step: of.content.step,
+  });
+
   return {
     /** Nothing until a checkpoint was judged by its clusters. */
     render() {
@@ -139,24 +146,7 @@ export function createClusters(page: Page) {
       if (!wanted) return nothing;
       const failure = look(wanted.file);
       const asTable = page.choices.tables.includes('clusters');
-      const tools = html`<button
-          class="tool"
-          title="Save the classes of each cluster as CSV"
-          ?disabled=${!shown}
-          @click=${() => shown && exportCsv(shown)}
-        >
-          CSV
-        </button>
-        <button
-          class="tool"
-          title="Save the pictures as PNG"
-          ?disabled=${!shown}
-          @click=${() =>
-            shown && void savePng(poster(shown), `${page.run.manifest.runId}-clusters-${shown.content.step}.png`)}
-        >
-          PNG
-        </button>
-        ${tableToggle(page, 'clusters')}`;
+      const tools = sheetTools(page, 'clusters', 'the classes of each cluster', shown && savable(shown));
       const picture = shown
         ? html`${asTable ? twin(shown) : pictures(shown)} ${note}`
         : html`<p class="empty" role="status">Loading step ${formatStep(wanted.step)}…</p>`;
@@ -173,15 +163,7 @@ export function createClusters(page: Page) {
       const tiles = root.querySelectorAll<HTMLCanvasElement>('.clusters canvas');
       if (!shown || (shown === painted && tiles[0]?.dataset['painted'])) return;
       painted = shown;
-      const { tileSize } = shown.content;
-      for (const tile of tiles) {
-        const x = Number(tile.dataset['column']) * tileSize;
-        const y = Number(tile.dataset['row']) * tileSize;
-        const context = tile.getContext('2d');
-        context?.clearRect(0, 0, tileSize, tileSize);
-        context?.drawImage(shown.sheet, x, y, tileSize, tileSize, 0, 0, tileSize, tileSize);
-        tile.dataset['painted'] = 'yes';
-      }
+      paintTiles(tiles, shown.sheet, shown.content.tileSize);
     },
   };
 }

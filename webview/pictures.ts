@@ -2,11 +2,12 @@
 import { html, nothing } from 'lit';
 import { formatNumber, formatPercent, formatStep } from '../protocol/format';
 import type { Answer, PicturesFile } from '../protocol/events';
-import { saveCsv, savePng } from './host';
+import { saveCsv } from './host';
 import { csv } from './numbers/csv';
 import type { Page } from './page';
-import { panel, tableToggle } from './panel';
+import { panel } from './panel';
 import { paintSimilarities, relations } from './relations';
+import { paintTiles, sheetTools } from './sheet';
 import { stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
 import { fileName, firstComes } from './words';
@@ -93,6 +94,12 @@ export function createPictures(page: Page) {
     });
   }
 
+  const savable = (of: Shown) => ({
+    saveNumbers: () => exportCsv(of),
+    poster: () => poster(of),
+    step: of.content.step,
+  });
+
   return {
     render() {
       const logged = page.run.pictures;
@@ -104,24 +111,7 @@ export function createPictures(page: Page) {
       }
       const wanted = wantedOf(page, logged) ?? { step: 0, file: '' };
       const failure = look(wanted.file);
-      const tools = html`<button
-          class="tool"
-          title="Save the losses as CSV"
-          ?disabled=${!shown}
-          @click=${() => shown && exportCsv(shown)}
-        >
-          CSV
-        </button>
-        <button
-          class="tool"
-          title="Save the pictures as PNG"
-          ?disabled=${!shown}
-          @click=${() =>
-            shown && void savePng(poster(shown), `${page.run.manifest.runId}-pictures-${shown.content.step}.png`)}
-        >
-          PNG
-        </button>
-        ${tableToggle(page, 'pictures')}`;
+      const tools = sheetTools(page, 'pictures', 'the losses', shown && savable(shown));
       const picture = shown
         ? html`${asTable ? twin(shown) : pictures(shown)}${relations(shown.content, asTable)}
             <p class="note">${shown.content.note}</p>`
@@ -144,14 +134,7 @@ export function createPictures(page: Page) {
       root.querySelector<HTMLElement>('.tiles')?.style.setProperty('--columns', String(columns.length));
       const matrix = root.querySelector<HTMLCanvasElement>('canvas.similarities');
       if (matrix && similarities) paintSimilarities(matrix, similarities);
-      for (const tile of tiles) {
-        const x = Number(tile.dataset['column']) * imageSize;
-        const y = Number(tile.dataset['row']) * imageSize;
-        const context = tile.getContext('2d');
-        context?.clearRect(0, 0, imageSize, imageSize);
-        context?.drawImage(shown.sheet, x, y, imageSize, imageSize, 0, 0, imageSize, imageSize);
-        tile.dataset['painted'] = 'yes';
-      }
+      paintTiles(tiles, shown.sheet, imageSize);
     },
   };
 }
