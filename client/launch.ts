@@ -8,17 +8,18 @@ export interface LaunchOptions {
   /** The Node to run: the editor's own (with `ELECTRON_RUN_AS_NODE=1` in `env`) or any other. */
   readonly nodePath: string;
   readonly trainerPath: string;
-  /** `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kind KIND [--step N] [--settings JSON]`. */
+  /** `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kinds A,B [--steps N,M] [--suite] [--settings JSON]`. */
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
 }
 
 /** What `evaluate RUNDIR` is told on its command line. */
-export function evaluateFlags({ kind, step, settings }: EvaluateParams): string[] {
+export function evaluateFlags({ kinds, steps, suite, settings }: EvaluateParams): string[] {
   return [
-    ...['--kind', kind],
-    ...(step === undefined ? [] : ['--step', String(step)]),
+    ...['--kinds', kinds.join()],
+    ...(steps ? ['--steps', steps.join()] : []),
+    ...(suite ? ['--suite'] : []),
     ...(settings ? ['--settings', JSON.stringify(settings)] : []),
   ];
 }

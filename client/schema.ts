@@ -9,9 +9,7 @@ import type { Owner } from '../protocol/control';
 const count = z.int().min(0);
 /** In milliseconds, up to the last that a `Date` can be. */
 const time = z.number().min(0).max(8.64e15);
-const accuracy = z.number().min(0).max(1);
-const interval = z.tuple([z.number(), z.number()]);
-const score = { top1: accuracy, interval };
+const score = { value: z.number(), interval: z.tuple([z.number(), z.number()]) };
 const kind = z.enum(evaluationKinds);
 /** A path that stays inside the folder that it is relative to. */
 const inside = z
@@ -54,15 +52,21 @@ export const ownerSchema = z.object({
 
 const evaluation = z.object({
   kind,
+  variant: z.string().optional(),
   protocol: z.string(),
   labels: z.number(),
   trainImages: count,
   testImages: count,
   classes: count,
-  score: z.object(score),
-  baseline: z.object({ ...score, name: z.enum(['random init', 'from scratch']) }),
-  gain: z.object({ value: z.number(), interval }),
-  measures: z.record(z.string(), z.object({ score: z.number(), baseline: z.number() })).optional(),
+  comparison: z
+    .object({
+      metric: z.enum(['accuracy', 'loss']),
+      score: z.object(score),
+      baseline: z.object({ ...score, name: z.enum(['random init', 'from scratch']) }),
+      gain: z.object(score),
+    })
+    .optional(),
+  measures: z.record(z.string(), z.object({ score: z.number(), baseline: z.number().optional() })).optional(),
   seconds: z.number(),
 });
 
@@ -89,5 +93,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   event('checkpoint', { step: count, path: inside, bytes: count, removed: z.array(count) }),
   event('evaluating', { step: count, kind, done: z.number(), message: z.string() }),
   event('evaluation', { step: count, evaluation, file: inside.optional() }),
+  event('evaluated', { step: count, kind, key: z.string() }),
+  event('report', { file: inside }),
   event('notice', { level: z.enum(['info', 'warning', 'error']), message: z.string() }),
 ]) satisfies z.ZodType<RunEvent>;

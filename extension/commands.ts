@@ -1,8 +1,7 @@
 /** The commands of the palette, menus, lenses and dashboards. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import type { EvaluationSettings } from '../protocol/config';
-import type { EvaluationKind } from '../protocol/events';
+import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { abilities, type Ability } from './abilities';
 import type { Dashboards } from './dashboard';
 import type { Discovery } from './discovery';
@@ -24,7 +23,13 @@ type Handler = (argument: Argument, selection?: unknown) => unknown;
 
 export function registerCommands(services: Services, subscriptions: vscode.Disposable[]): vscode.Disposable {
   const { store, discovery, launcher, dashboards, log } = services;
-  const evaluate = (kind: EvaluationKind) => (argument: Argument) => evaluateRun(services, kind, argument);
+  const evaluate = (kind?: EvaluationKind) => async (argument: Argument, named: unknown) => {
+    const tracked = await need(store, argument, 'evaluate');
+    if (!tracked) return;
+    const { evaluateRun } = await import('./evaluate');
+    const asked = kind ?? evaluationKinds.find((known) => known === named);
+    await evaluateRun(services, tracked, targetStep(argument), asked);
+  };
 
   const handlers: Record<string, Handler> = {
     newExperiment: async (argument) => {
@@ -32,6 +37,7 @@ export function registerCommands(services: Services, subscriptions: vscode.Dispo
       await newExperiment(argument);
     },
     pretrain: (argument) => pretrain(services, argument),
+    evaluate: evaluate(),
     knn: evaluate('knn'),
     probe: evaluate('probe'),
     cluster: evaluate('cluster'),
@@ -156,36 +162,6 @@ async function resume({ store, launcher }: Services, argument: Argument): Promis
   if (tracked.alive) return void (await store.request(tracked.directory, 'resume', null));
   const title = vscode.l10n.t('resuming {0}...', experimentName(tracked.configFile));
   await launcher.launch(title, ['resume', tracked.directory], tracked.configFile);
-}
-
-async function evaluateRun({ store, launcher }: Services, kind: EvaluationKind, argument: Argument): Promise<void> {
-  const tracked = await need(store, argument, 'evaluate');
-  if (!tracked) return;
-  const step = targetStep(argument);
-  const settings = await evaluationSettings(tracked.configFile);
-  // A live trainer does it itself: it alone writes the run directory.
-  if (tracked.alive) return void (await store.request(tracked.directory, 'evaluate', { kind, step, settings }));
-  const newest = Math.max(...tracked.run.checkpoints.map((checkpoint) => checkpoint.step));
-  const title = vscode.l10n.t('evaluating {0}...', experimentName(tracked.configFile));
-  const { evaluateFlags } = await import('../client');
-  const args = ['evaluate', tracked.directory, ...evaluateFlags({ kind, step: step ?? newest, settings })];
-  await launcher.launch(title, args, tracked.configFile);
-}
-
-/** The blocks as they stand on the screen, saved or not; undefined, for those of the run, when the file is gone. Throws when it has problems. */
-async function evaluationSettings(configFile: string): Promise<EvaluationSettings | undefined> {
-  const uri = vscode.Uri.file(configFile);
-  const exists = await vscode.workspace.fs.stat(uri).then(
-    () => true,
-    () => false,
-  );
-  if (!exists) return undefined;
-  const text = (await vscode.workspace.openTextDocument(uri)).getText();
-  const { describeProblems, parseExperiment } = await import('../protocol/validate');
-  const parsed = parseExperiment(text);
-  if (!parsed.ok) throw new Error(describeProblems(basename(configFile), text, parsed.problems.slice(0, 1)));
-  const { probe, cluster, finetune } = parsed.config;
-  return { probe, cluster, finetune };
 }
 
 async function deleteRuns(store: RunStore, argument: Argument, selection: unknown): Promise<void> {

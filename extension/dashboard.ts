@@ -60,7 +60,7 @@ export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log:
         case 'command':
           return void (await vscode.commands.executeCommand(commandIds[message.command], directory));
         case 'evaluate':
-          return void (await vscode.commands.executeCommand(evaluateIds[message.kind], directory));
+          return void (await vscode.commands.executeCommand('tessera.evaluate', directory, message.kind));
         case 'save':
           return await save(message);
       }
@@ -133,13 +133,6 @@ const commandIds: Record<Extract<FromDashboard, { type: 'command' }>['command'],
   stop: 'tessera.stop',
   checkpoint: 'tessera.checkpoint',
   reveal: 'tessera.revealRunFolder',
-};
-
-const evaluateIds: Record<Extract<FromDashboard, { type: 'evaluate' }>['kind'], string> = {
-  knn: 'tessera.knn',
-  probe: 'tessera.probe',
-  cluster: 'tessera.cluster',
-  finetune: 'tessera.finetune',
 };
 
 function titleOf(store: RunStore, directory: string): string {

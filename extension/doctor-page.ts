@@ -1,5 +1,5 @@
 /** What `tessera doctor --json` says, as Markdown. Pure. */
-import { escapeCell } from './scores';
+import { escapeMarkdown, markdownTable } from '../protocol/markdown';
 
 interface Check {
   readonly name: string;
@@ -22,16 +22,14 @@ export function doctorPage(output: string, host: readonly (readonly [string, str
       ? 'The trainer did not report as expected:'
       : missing.length === 0
         ? 'Everything that training needs is here.'
-        : `Training needs what is missing: ${missing.map(escapeCell).join(', ')}.`;
+        : `Training needs what is missing: ${missing.map(escapeMarkdown).join(', ')}.`;
   return [
     '# Tessera Doctor',
     '',
     verdict,
     '',
     ...(checks === undefined ? ['```', output, '```', ''] : []),
-    '| | what | found |',
-    '| --- | --- | --- |',
-    ...rows.map((cells) => `| ${cells.map(escapeCell).join(' | ')} |`),
+    markdownTable(['', 'what', 'found'], rows),
     '',
   ].join('\n');
 }

@@ -1,8 +1,11 @@
 /** Which of the scores of an experiment's runs are worth a line, and how they read. Pure. */
 import {
+  formatDifference,
   formatDuration,
   formatEvaluation,
+  formatFigure,
   formatGain,
+  formatInterval,
   formatMeasures,
   formatMetric,
   formatNumber,
@@ -11,13 +14,15 @@ import {
   formatStep,
   metricName,
 } from '../protocol/format';
-import type { Evaluation, EvaluationKind } from '../protocol/events';
+import type { EvaluationSettings } from '../protocol/config';
+import type { Comparison, Evaluation, EvaluationKind, Score } from '../protocol/events';
+import { markdownTable } from '../protocol/markdown';
 import { latest, type Run, type ScoredCheckpoint } from '../protocol/run';
 import { runLabel } from './run-label';
 import type { TrackedRun } from './run-store';
 
-export type Block = 'pretrain' | 'probe' | 'cluster' | 'finetune';
-type Judging = Exclude<Block, 'pretrain'>;
+export type Block = 'pretrain' | keyof EvaluationSettings;
+export type Judging = Exclude<Block, 'pretrain'>;
 
 /** Text beside a block, and the table behind it (Markdown). */
 export interface ScoreLine {
@@ -57,6 +62,7 @@ function pretrainLine(runs: readonly TrackedRun[]): ScoreLine | undefined {
 const shown: Record<Judging, readonly EvaluationKind[]> = {
   probe: ['probe', 'knn'],
   cluster: ['cluster'],
+  transfer: ['transfer'],
   finetune: ['finetune'],
 };
 
@@ -65,23 +71,23 @@ function evaluationLine(block: Judging, runs: readonly TrackedRun[]): ScoreLine 
   const working = runs.find(
     ({ run, alive }) => alive && run.evaluating && shown[block].includes(run.evaluating.kind),
   )?.run;
-  const main = scores.filter(({ evaluation }) => evaluation.kind === block);
+  const main = scores.filter(({ evaluation }) => evaluation.kind === block).flatMap(compared);
   const newest = mostLabels(main);
   if (!working && !newest) return undefined;
 
   const parts: string[] = [];
   if (working?.evaluating) parts.push(evaluatingText(working.evaluating));
   if (newest) {
-    const { evaluation, step } = newest;
-    const { baseline } = evaluation;
+    const { evaluation, comparison, step } = newest;
+    const { metric, score, baseline } = comparison;
     parts.push(
-      `${shortName(evaluation)} ${formatPercent(evaluation.score.top1)} @ step ${formatStep(step)}`,
-      `${baseline.name} ${formatPercent(baseline.top1)}`,
-      formatGain(evaluation.gain),
+      `${shortName(evaluation)} ${formatFigure(metric, score.value)} @ step ${formatStep(step)}`,
+      `${baseline.name} ${formatFigure(metric, baseline.value)}`,
+      formatGain(comparison),
     );
     const best = bestScore(main, evaluation);
-    if (best && best.evaluation.score.top1 > evaluation.score.top1) {
-      parts.push(`best ${formatPercent(best.evaluation.score.top1)} @ step ${formatStep(best.step)}`);
+    if (best && best.comparison.score.value > score.value) {
+      parts.push(`best ${formatFigure(metric, best.comparison.score.value)} @ step ${formatStep(best.step)}`);
     }
   }
   return { text: parts.join(' · '), table: scores.length > 0 ? scoresTable(scores) : 'No scores yet.' };
@@ -106,23 +112,28 @@ function scoresOf(runs: readonly TrackedRun[], kinds: readonly EvaluationKind[])
     .sort((a, b) => b.time - a.time);
 }
 
+type Compared = RunScore & { readonly comparison: Comparison };
+
+const compared = (score: RunScore): Compared[] =>
+  score.evaluation.comparison ? [{ ...score, comparison: score.evaluation.comparison }] : [];
+
 /** Of the rows that the newest evaluation gave, the one with the most labels: what a reader asks for first. */
-function mostLabels(scores: readonly RunScore[]): RunScore | undefined {
+function mostLabels(scores: readonly Compared[]): Compared | undefined {
   const newest = scores[0];
   return scores
     .filter(({ directory, step }) => directory === newest?.directory && step === newest.step)
-    .reduce<RunScore | undefined>(
+    .reduce<Compared | undefined>(
       (most, score) => (most && most.evaluation.labels >= score.evaluation.labels ? most : score),
       undefined,
     );
 }
 
 /** The best score under the same protocol: another share of labels is another question. */
-function bestScore(scores: readonly RunScore[], like: Evaluation): RunScore | undefined {
+function bestScore(scores: readonly Compared[], like: Evaluation): Compared | undefined {
   return scores
-    .filter(({ evaluation }) => evaluation.labels === like.labels)
-    .reduce<RunScore | undefined>(
-      (best, score) => (best && best.evaluation.score.top1 >= score.evaluation.score.top1 ? best : score),
+    .filter(({ evaluation }) => evaluation.labels === like.labels && evaluation.variant === like.variant)
+    .reduce<Compared | undefined>(
+      (best, score) => (best && best.comparison.score.value >= score.comparison.score.value ? best : score),
       undefined,
     );
 }
@@ -148,16 +159,14 @@ export function scoresTable(scores: readonly (ScoredCheckpoint & { readonly run?
       ...(several ? [run ?? ''] : []),
       formatStep(step),
       formatEvaluation(evaluation),
-      withInterval(evaluation.score.top1, evaluation.score.interval),
-      `${evaluation.baseline.name} ${withInterval(evaluation.baseline.top1, evaluation.baseline.interval)}`,
-      `${points(evaluation.gain.value)} (${evaluation.gain.interval.map(points).join(' to ')})`,
+      ...comparedCells(evaluation),
       ...(measured ? [formatMeasures(evaluation)] : []),
     ]);
   const header = [
     ...(several ? ['run'] : []),
     'step',
     'protocol',
-    'top-1 (95% CI)',
+    'score (95% CI)',
     'baseline (95% CI)',
     'gain (95% CI)',
     ...(measured ? ['measures (baseline)'] : []),
@@ -165,14 +174,13 @@ export function scoresTable(scores: readonly (ScoredCheckpoint & { readonly run?
   return table(header, rows, scores.length);
 }
 
-/** "71.4% (70.1–72.6)", under a header that says what the interval is. */
-function withInterval(top1: number, [low, high]: readonly [number, number]): string {
-  return `${formatPercent(top1)} (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`;
-}
-
-/** "+3.1", of a difference of shares. */
-function points(difference: number): string {
-  return `${difference < 0 ? '−' : '+'}${Math.abs(difference * 100).toFixed(1)}`;
+/** Score, baseline and gain as "71.4% (70.1–72.6)", under headers that say what the interval is. */
+function comparedCells({ comparison }: Evaluation): [string, string, string] {
+  if (!comparison) return ['', '', ''];
+  const { metric, score, baseline, gain } = comparison;
+  const figure = ({ value, interval }: Score) => `${formatFigure(metric, value)} (${formatInterval(metric, interval)})`;
+  const [value, low, high] = [gain.value, ...gain.interval].map((end) => formatDifference(metric, end));
+  return [figure(score), `${baseline.name} ${figure(baseline)}`, `${value} (${low} to ${high})`];
 }
 
 /** What a tooltip says of a run. */
@@ -191,12 +199,6 @@ export function runTable({ run, liveStatus }: TrackedRun): string {
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[], total: number): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(escapeCell).join(' | ')} |`;
-  const more = total > rows.length ? [``, `and ${total - rows.length} more`] : [];
-  return [line(header), `|${header.map(() => ' --- ').join('|')}|`, ...rows.map(line), ...more].join('\n');
-}
-
-/** Names come from files that anyone may have written; they must not become Markdown. */
-export function escapeCell(text: string): string {
-  return text.replace(/[\\`*_{}[\]()#+!|<>$~&-]/g, '\\$&').replace(/\s+/g, ' ');
+  const shown = markdownTable(header, rows);
+  return total > rows.length ? `${shown}\n\nand ${total - rows.length} more` : shown;
 }

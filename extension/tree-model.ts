@@ -3,17 +3,21 @@ import { basename } from 'node:path';
 import {
   formatBytes,
   formatEvaluation,
+  formatFigure,
+  formatMeasure,
   formatNumber,
-  formatPercent,
   formatProgress,
   formatStep,
+  measureName,
 } from '../protocol/format';
 import type { LiveStatus } from '../protocol/messages';
+import type { Evaluation } from '../protocol/events';
 import { latest, type ScoredCheckpoint } from '../protocol/run';
 import { abilities, contextValue } from './abilities';
 import { runLabel } from './run-label';
 import type { RunStore, TrackedRun } from './run-store';
-import { bestLoss, escapeCell, evaluatingText, runTable, scoresTable } from './scores';
+import { escapeMarkdown } from '../protocol/markdown';
+import { bestLoss, evaluatingText, runTable, scoresTable } from './scores';
 
 export type Node =
   | { readonly kind: 'experiment'; readonly configFile: string }
@@ -159,6 +163,13 @@ function scoresOfCheckpoint({ run }: TrackedRun, step: number): ScoredCheckpoint
   return run.evaluations.filter((score) => score.step === step);
 }
 
+/** The figure to remember an evaluation by. */
+function headline({ comparison, measures = {} }: Evaluation): string {
+  if (comparison) return formatFigure(comparison.metric, comparison.score.value);
+  const [first] = Object.entries(measures);
+  return first ? `${measureName(first[0])} ${formatMeasure(first[1].score)}` : '';
+}
+
 function checkpointLook(tracked: TrackedRun, step: number): NodeLook | undefined {
   const checkpoint = tracked.run.checkpoints.find((c) => c.step === step);
   if (!checkpoint) return undefined;
@@ -170,7 +181,7 @@ function checkpointLook(tracked: TrackedRun, step: number): NodeLook | undefined
     : scores.length > 0
       ? scores
           .slice(-4)
-          .map(({ evaluation }) => `${formatEvaluation(evaluation)} ${formatPercent(evaluation.score.top1)}`)
+          .map(({ evaluation }) => `${formatEvaluation(evaluation)} ${headline(evaluation)}`)
           .join(' · ')
       : formatBytes(checkpoint.bytes);
   return {
@@ -185,8 +196,8 @@ function checkpointLook(tracked: TrackedRun, step: number): NodeLook | undefined
 
 /** Markdown; made only when asked for. */
 export function tooltip(store: StoreView, node: Node): string | undefined {
-  if (node.kind === 'experiment') return escapeCell(node.configFile);
-  if (node.kind === 'broken') return escapeCell(store.broken.get(node.directory) ?? node.directory);
+  if (node.kind === 'experiment') return escapeMarkdown(node.configFile);
+  if (node.kind === 'broken') return escapeMarkdown(store.broken.get(node.directory) ?? node.directory);
   const tracked = store.runs.get(node.directory);
   if (!tracked) return undefined;
   if (node.kind === 'run') {

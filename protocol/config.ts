@@ -7,33 +7,35 @@ import * as z from 'zod';
 import { PretrainConfig } from './methods/index';
 import { lengthFields, optimizerConfig, positiveInt, transformConfig, withLength } from './training';
 
+/** What every data set says of its images. */
+const imagesOf = (where: string) => ({
+  source: z.string().min(1).describe(where),
+  testSource: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Where the test images are, when `source` has none of its own, or others are wanted. Classes are matched by name.',
+    ),
+  train: positiveInt
+    .optional()
+    .describe(
+      'Use at most this many training images (a seeded choice). Of the images without labels, where a data set has such, at most as many.',
+    ),
+  test: positiveInt.optional().describe('Use at most this many test images (a seeded choice).'),
+});
+
 export const DataConfig = z
   .strictObject({
-    source: z
-      .string()
-      .min(1)
-      .describe(
-        'Where the images are, relative to this file: a folder of images, with or without one subfolder per class; a folder with the files of CIFAR-10/100 or STL-10 (binary), or of MNIST, Fashion-MNIST, KMNIST or EMNIST (IDX, plain or .gz; name the training images where several sets share it); an .npz file such as MedMNIST; or `builtin:shapes`. STL-10 is pretrained on its unlabelled and training images.',
-      ),
-    testSource: z
-      .string()
-      .min(1)
-      .optional()
-      .describe(
-        'Where the test images are, when `source` has none of its own, or others are wanted. Classes are matched by name.',
-      ),
+    ...imagesOf(
+      'Where the images are, relative to this file: a folder of images, with or without one subfolder per class; a folder with the files of CIFAR-10/100 or STL-10 (binary), or of MNIST, Fashion-MNIST, KMNIST or EMNIST (IDX, plain or .gz; name the training images where several sets share it); an .npz file such as MedMNIST; or `builtin:shapes`. STL-10 is pretrained on its unlabelled and training images.',
+    ),
     imageSize: z
       .int()
       .min(8)
       .max(512)
       .default(32)
       .describe('Height and width in pixels that the encoder sees. Images are resized to cover it.'),
-    train: positiveInt
-      .optional()
-      .describe(
-        'Use at most this many training images (a seeded choice). Of the images without labels, where a data set has such, at most as many.',
-      ),
-    test: positiveInt.optional().describe('Use at most this many test images (a seeded choice).'),
     maxBadFiles: z
       .number()
       .min(0)
@@ -99,6 +101,30 @@ export const FinetuneConfig = z
   .transform(withLength(50))
   .describe('Train all weights with labels, beside training from scratch with the same budget.');
 
+export const TransferConfig = z
+  .strictObject({
+    ...imagesOf('Where the images of the other data set are, relative to this file; as in `data.source`.'),
+    labels: labelFractions.default([0.01, 0.1, 1]),
+    protocols: z
+      .array(z.enum(['probe', 'finetune']))
+      .min(1)
+      .default(['probe'])
+      .describe(
+        '`probe`: a linear classifier on the frozen encoder; `finetune`: all weights, as the block `finetune` says.',
+      ),
+  })
+  .describe(
+    'Judge the encoder on another data set, with few and with all of its labels, beside a random-init encoder or training from scratch.',
+  );
+
+/** How checkpoints are judged. Unlike the rest it may change after the training: a run is judged as one now wants. */
+const evaluationBlocks = {
+  probe: ProbeConfig.prefault({}),
+  cluster: ClusterConfig.prefault({}),
+  transfer: TransferConfig.optional(),
+  finetune: FinetuneConfig.prefault({}),
+};
+
 export const ExperimentConfig = z
   .strictObject({
     $schema: z.string().optional(),
@@ -118,26 +144,25 @@ export const ExperimentConfig = z
       .describe('Where the engine runs. `auto` takes a real GPU when there is one and says what it took.'),
     data: DataConfig,
     pretrain: PretrainConfig.prefault({}),
-    probe: ProbeConfig.prefault({}),
-    cluster: ClusterConfig.prefault({}),
-    finetune: FinetuneConfig.prefault({}),
+    ...evaluationBlocks,
   })
   .describe('A Tessera experiment.');
 
-/** How checkpoints are judged. Unlike the rest it may change after the training: a run is judged as one now wants. */
-export const EvaluationSettings = z.strictObject({
-  probe: ProbeConfig,
-  cluster: ClusterConfig.prefault({}),
-  finetune: FinetuneConfig,
-});
+export const EvaluationSettings = z.strictObject(evaluationBlocks);
 
 export type ExperimentConfig = z.output<typeof ExperimentConfig>;
 export type EvaluationSettings = z.output<typeof EvaluationSettings>;
 export type DataConfig = z.output<typeof DataConfig>;
+export type TransferConfig = z.output<typeof TransferConfig>;
 export type ProbeConfig = z.output<typeof ProbeConfig>;
 export type ClusterConfig = z.output<typeof ClusterConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
+
+export function evaluationSettings({ probe, cluster, transfer, finetune }: EvaluationSettings): EvaluationSettings {
+  return { probe, cluster, transfer, finetune };
+}
+
 export { localSizeOf, orderCount, tilingOf } from './methods/index';
 export type {
   ColorizationConfig,

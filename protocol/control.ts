@@ -9,9 +9,11 @@ export interface HelloParams {
 }
 
 export interface EvaluateParams {
-  /** The last checkpoint when absent; a live run writes one first. */
-  readonly step?: number;
-  readonly kind: EvaluationKind;
+  /** Checkpoints; the last when absent: a live run writes one first. */
+  readonly steps?: readonly number[];
+  readonly kinds: readonly EvaluationKind[];
+  /** Leaves out what was evaluated before with the same settings, and writes a report at the end. */
+  readonly suite?: boolean;
   /** Those that the run began with when absent. */
   readonly settings?: EvaluationSettings;
 }

@@ -5,27 +5,41 @@ export type RunStatus = 'running' | 'paused' | 'finished' | 'failed' | 'stopped'
 
 export type Job = 'pretrain' | 'evaluate';
 
-/** An accuracy with the uncertainty of its test set. */
+/** A figure with the uncertainty of its test set. */
 export interface Score {
-  /** Top-1 accuracy in [0, 1]. */
-  readonly top1: number;
-  /** 95% bootstrap interval over test images, in [0, 1]. */
+  readonly value: number;
+  /** 95% bootstrap interval over test images. */
   readonly interval: readonly [low: number, high: number];
 }
 
-export const evaluationKinds = ['knn', 'probe', 'cluster', 'finetune'] as const;
+/** In the order in which a full suite runs them: what others build on, and what is quick, first. */
+export const evaluationKinds = ['pretext', 'knn', 'probe', 'cluster', 'transfer', 'finetune'] as const;
 
 export type EvaluationKind = (typeof evaluationKinds)[number];
+
+/** A checkpoint beside its honest baseline, on the same test images. */
+export interface Comparison {
+  /** `accuracy`: top-1 in [0, 1]. `loss`: of the pretext task; less is better. */
+  readonly metric: 'accuracy' | 'loss';
+  readonly score: Score;
+  readonly baseline: Score & { readonly name: BaselineName };
+  /** How much better than the baseline, in the metric's unit, with its paired 95% bootstrap interval. */
+  readonly gain: Score;
+}
+
+export type BaselineName = 'random init' | 'from scratch';
 
 /** A further figure that an evaluation gives, without an interval. */
 export interface Measure {
   readonly score: number;
-  readonly baseline: number;
+  readonly baseline?: number;
 }
 
 /** One row of an evaluation report: a protocol applied to a checkpoint, and to its honest baseline. */
 export interface Evaluation {
   readonly kind: EvaluationKind;
+  /** What sets the row apart from others of its kind: "MLP head", "on stl10". */
+  readonly variant?: string;
   /** The protocol in words: "linear, lr 0.1 chosen on held-out train, 100 epochs". */
   readonly protocol: string;
   /** Share of the training labels used; 0 for what learns from none. */
@@ -33,11 +47,9 @@ export interface Evaluation {
   readonly trainImages: number;
   readonly testImages: number;
   readonly classes: number;
-  readonly score: Score;
-  readonly baseline: Score & { readonly name: 'random init' | 'from scratch' };
-  /** Difference score - baseline in [−1, 1] with its paired 95% bootstrap interval. */
-  readonly gain: { readonly value: number; readonly interval: readonly [number, number] };
-  /** By name, in the order to show them: `nmi`, `ari`, `silhouette`. */
+  /** Absent where only measures are of interest. */
+  readonly comparison?: Comparison;
+  /** By name, in the order to show them: `nmi`, `ari`, `silhouette`. Baselines are those of the same random-init encoder. */
   readonly measures?: Readonly<Record<string, Measure>>;
   /** Wall time in seconds, baseline included. */
   readonly seconds: number;
@@ -87,6 +99,15 @@ export type EventBody =
       /** What it found, in pictures: a `ClusterFile` of the kind `cluster`. */
       readonly file?: string;
     }
+  | {
+      /** All rows of an evaluation are there. `key` stands for its settings: asked again by a suite, it is not done again. */
+      readonly type: 'evaluated';
+      readonly step: number;
+      readonly kind: EvaluationKind;
+      readonly key: string;
+    }
+  /** What is known of the evaluated checkpoints was written up: a `ReportFile`, and the same in Markdown beside it. */
+  | { readonly type: 'report'; readonly file: string }
   | { readonly type: 'notice'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };
 
 /** `seq` counts lines from 0; `time` is milliseconds since the epoch. */

@@ -1,5 +1,5 @@
 /** How numbers of a run read, the same in the tree, beside the config, on the dashboard and in a terminal. */
-import type { Evaluation, EvaluationKind, Measure, Score } from './events';
+import type { Comparison, Evaluation, EvaluationKind, Measure, Score } from './events';
 import { latest } from './run';
 import type { Run } from './run';
 
@@ -37,16 +37,41 @@ export function formatPercent(share: number, digits = 1): string {
   return `${(share * 100).toFixed(digits)}%`;
 }
 
-/** "71.4% (95% CI 70.1–72.6)" */
-export function formatScore({ top1, interval: [low, high] }: Score): string {
-  return `${formatPercent(top1)} (95% CI ${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`;
+type Metric = Comparison['metric'];
+
+/** "71.4%" of an accuracy, "0.412" of a loss. */
+export function formatFigure(metric: Metric, value: number): string {
+  return metric === 'accuracy' ? formatPercent(value) : formatNumber(value);
 }
 
-const signed = (points: number) => `${points < 0 ? '−' : '+'}${Math.abs(points).toFixed(1)}`;
+/** "70.1–72.6", in percent where the metric is. */
+export function formatInterval(metric: Metric, [low, high]: Score['interval']): string {
+  const end = (value: number) => (metric === 'accuracy' ? (value * 100).toFixed(1) : formatNumber(value));
+  return `${end(low)}–${end(high)}`;
+}
+
+/** "71.4% (95% CI 70.1–72.6)" */
+export function formatScore(metric: Metric, { value, interval }: Score): string {
+  return `${formatFigure(metric, value)} (95% CI ${formatInterval(metric, interval)})`;
+}
+
+/** "+3.1", in points where the metric is an accuracy. */
+export function formatDifference(metric: Metric, value: number): string {
+  const size = metric === 'accuracy' ? Math.abs(value * 100).toFixed(1) : formatNumber(Math.abs(value));
+  return `${value < 0 ? '−' : '+'}${size}`;
+}
 
 /** "+3.1 points (95% CI +2.2 to +4.0)" */
-export function formatGain({ value, interval: [low, high] }: Evaluation['gain']): string {
-  return `${signed(value * 100)} points (95% CI ${signed(low * 100)} to ${signed(high * 100)})`;
+export function formatGain({ metric, gain }: Pick<Comparison, 'metric' | 'gain'>): string {
+  const [value, low, high] = [gain.value, ...gain.interval].map((figure) => formatDifference(metric, figure));
+  return `${value}${metric === 'accuracy' ? ' points' : ''} (95% CI ${low} to ${high})`;
+}
+
+/** "71.4% (95% CI 70.1–72.6); random init 40.0% (…); +31.4 points (…)"; empty where nothing is compared. */
+export function formatComparison({ comparison }: Pick<Evaluation, 'comparison'>): string {
+  if (!comparison) return '';
+  const { metric, score, baseline } = comparison;
+  return `${formatScore(metric, score)}; ${baseline.name} ${formatScore(metric, baseline)}; ${formatGain(comparison)}`;
 }
 
 /** "412 KB", "3.2 MB" (powers of 1,000, as file managers count). */
@@ -62,9 +87,11 @@ export function formatBytes(bytes: number): string {
 }
 
 const evaluationNames: Record<EvaluationKind, string> = {
+  pretext: 'pretext task',
   knn: 'kNN',
   probe: 'linear probe',
   cluster: 'clustering',
+  transfer: 'transfer',
   finetune: 'fine-tune',
 };
 
@@ -74,10 +101,10 @@ export function formatEngine(engine: string): string {
   return device.join(', ') || name;
 }
 
-/** "linear probe", "fine-tune, 10% labels" */
-export function formatEvaluation({ kind, labels }: Pick<Evaluation, 'kind' | 'labels'>): string {
-  const name = evaluationNames[kind];
-  return labels > 0 && labels < 1 ? `${name}, ${Number((labels * 100).toPrecision(3))}% labels` : name;
+/** "linear probe", "fine-tune, 10% labels", "transfer, linear probe on stl10" */
+export function formatEvaluation({ kind, labels, variant }: Pick<Evaluation, 'kind' | 'labels' | 'variant'>): string {
+  const share = labels > 0 && labels < 1 ? `${Number((labels * 100).toPrecision(3))}% labels` : undefined;
+  return [evaluationNames[kind], variant, share].filter((part) => part !== undefined).join(', ');
 }
 
 const measureNames: ReadonlyMap<string, string> = new Map([
@@ -97,14 +124,14 @@ export function formatMeasure(value: number): string {
 }
 
 /** "NMI 0.412 (random init 0.105), ARI 0.301 (0.041)"; empty when there are none. */
-export function formatMeasures({ measures = {}, baseline }: Pick<Evaluation, 'measures' | 'baseline'>): string {
+export function formatMeasures({ measures = {} }: Pick<Evaluation, 'measures'>): string {
   return Object.entries(measures)
-    .map(([name, measure], i) => `${measureName(name)} ${besideBaseline(measure, i === 0 ? `${baseline.name} ` : '')}`)
+    .map(([name, measure], i) => `${measureName(name)} ${besideBaseline(measure, i === 0 ? 'random init ' : '')}`)
     .join(', ');
 }
 
 const besideBaseline = ({ score, baseline }: Measure, name: string) =>
-  `${formatMeasure(score)} (${name}${formatMeasure(baseline)})`;
+  formatMeasure(score) + (baseline === undefined ? '' : ` (${name}${formatMeasure(baseline)})`);
 
 /** What a metric is called, and its unit; unknown keys keep their own name. */
 export interface MetricName {

@@ -50,7 +50,8 @@ export type FromDashboard =
   /** Asks for a file named by an event; answered by a message of the same kind. */
   | { readonly type: 'open'; readonly kind: 'pictures' | 'embedding' | 'clusters'; readonly file: string }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'reveal' }
-  | { readonly type: 'evaluate'; readonly kind: EvaluationKind }
+  /** Without a kind: asks which. */
+  | { readonly type: 'evaluate'; readonly kind?: EvaluationKind }
   /** Offers a file to save: CSV of a chart, PNG of a picture. */
   | { readonly type: 'save'; readonly name: string; readonly mime: string; readonly data: string | Uint8Array };
 

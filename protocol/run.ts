@@ -42,6 +42,10 @@ export interface Run {
   readonly pictures: readonly { readonly step: number; readonly file: string }[];
   readonly embeddings: readonly { readonly step: number; readonly file: string; readonly kl: number }[];
   readonly evaluations: readonly ScoredCheckpoint[];
+  /** The evaluations that came to their end, and with which settings. */
+  readonly evaluated: readonly { readonly step: number; readonly kind: EvaluationKind; readonly key: string }[];
+  /** The newest report, relative to the run directory. */
+  readonly report?: string;
   /** The evaluation under way. */
   readonly evaluating?: {
     readonly step: number;
@@ -70,6 +74,7 @@ export function emptyRun(manifest: RunManifest): Run {
     pictures: [],
     embeddings: [],
     evaluations: [],
+    evaluated: [],
     notices: [],
     seq: -1,
   };
@@ -112,6 +117,7 @@ function change(run: Run, event: RunEvent): Partial<Run> {
         pictures: kept(run.pictures),
         embeddings: kept(run.embeddings),
         evaluations: kept(run.evaluations),
+        evaluated: kept(run.evaluated),
       };
     }
     case 'status':
@@ -135,12 +141,26 @@ function change(run: Run, event: RunEvent): Partial<Run> {
       return { evaluating: { step: event.step, kind: event.kind, done: event.done, message: event.message } };
     case 'evaluation': {
       const { step, time, evaluation, file } = event;
-      return { evaluating: undefined, evaluations: [...run.evaluations, { step, time, evaluation, file }] };
+      const others = run.evaluations.filter(
+        (scored) => scored.step !== step || !sameRow(scored.evaluation, evaluation),
+      );
+      return { evaluating: undefined, evaluations: [...others, { step, time, evaluation, file }] };
     }
+    case 'evaluated': {
+      const { step, kind, key } = event;
+      const others = run.evaluated.filter((done) => done.step !== step || done.kind !== kind);
+      return { evaluating: undefined, evaluated: [...others, { step, kind, key }] };
+    }
+    case 'report':
+      return { report: event.file };
     case 'notice':
       return { notices: [...run.notices, { level: event.level, message: event.message, time: event.time }] };
   }
 }
+
+/** Asked again, the same question has one answer. */
+const sameRow = (a: Evaluation, b: Evaluation) =>
+  a.kind === b.kind && a.variant === b.variant && a.labels === b.labels && a.protocol === b.protocol;
 
 function appended(metrics: Run['metrics'], step: number, values: Readonly<Record<string, number>>): Run['metrics'] {
   const next: Record<string, MetricSeries> = { ...metrics };

@@ -3,9 +3,10 @@
  * `tessera`: the jobs of the extension from a terminal.
  * Exit codes: 0 done, 1 failed, 2 bad usage or a config that will not do, 3 ended before its end and can be resumed.
  */
+import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { connect, LaunchError, listRuns, runsFolder } from '../client/index';
-import type { EvaluationSettings } from '../protocol/config';
+import { connect, LaunchError, listRuns, readRun, runsFolder } from '../client/index';
+import { evaluationSettings } from '../protocol/config';
 import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
 import { demo } from './cli/demo';
@@ -79,47 +80,72 @@ async function train(args: readonly string[], { detach, json = false }: { detach
 const stepOption = () => new Option('--step <step>', 'the checkpoint; the newest by default').argParser(whole);
 
 interface EvaluateOptions {
-  readonly step?: number;
+  readonly steps?: readonly number[] | 'all';
   readonly config?: string;
   readonly json?: boolean;
-  readonly kind?: EvaluationKind;
+  readonly kind?: readonly EvaluationKind[];
+  readonly suite?: string;
 }
 
-async function evaluationSettings(file: string): Promise<EvaluationSettings> {
-  const { probe, cluster, finetune } = await readConfigFile(file);
-  return { probe, cluster, finetune };
+function kindList(text: string): EvaluationKind[] {
+  return text.split(',').map((name) => {
+    const kind = evaluationKinds.find((kind) => kind === name);
+    if (!kind) throw new InvalidArgumentError(`There are ${evaluationKinds.join(', ')}.`);
+    return kind;
+  });
 }
 
-function evaluation(command: Command, kindOf: (options: EvaluateOptions) => EvaluationKind) {
+function stepList(text: string): readonly number[] | 'all' {
+  return text === 'all' ? text : text.split(',').map(whole);
+}
+
+function evaluation(command: Command, kindsOf: (options: EvaluateOptions) => readonly EvaluationKind[]) {
   command
     .argument('[run]', runHelp)
-    .addOption(stepOption())
+    .addOption(
+      new Option('--step <steps>', 'checkpoints, as in 100,200, or "all"; the newest by default').argParser(stepList),
+    )
     .option(
       '--config <file>',
-      'take the blocks "probe", "cluster" and "finetune" from this config; from [run] if that is one, else as they were when the run began',
+      'take the blocks that say how to judge from this config; from [run] if that is one, else as they were when the run began',
     )
     .option('--json', 'every event as a line of JSON')
-    .action(async (what: string | undefined, options: EvaluateOptions) => {
-      const { step, config = what !== undefined && isConfigFile(what) ? what : undefined, json = false } = options;
-      const { directory } = await findRun(what);
-      const settings = config === undefined ? undefined : await evaluationSettings(config);
-      await evaluateRun(directory, { kind: kindOf(options), step, settings }, createOutput(json));
-    });
+    .action(
+      async (what: string | undefined, options: EvaluateOptions & { readonly step?: EvaluateOptions['steps'] }) => {
+        const { step, config = what !== undefined && isConfigFile(what) ? what : undefined, json = false } = options;
+        const { directory } = await findRun(what);
+        const settings = config === undefined ? undefined : evaluationSettings(await readConfigFile(config));
+        const steps =
+          step === 'all' ? (await readRun(directory)).checkpoints.map((checkpoint) => checkpoint.step) : step;
+        const suite = options.suite !== undefined;
+        const output = createOutput(json);
+        await evaluateRun(directory, { kinds: kindsOf(options), steps, suite, settings }, output);
+        const { report } = await readRun(directory);
+        if (suite && report !== undefined) output.say(`Report: ${join(directory, report.replace(/json$/, 'md'))}`);
+      },
+    );
 }
 evaluation(
   program.command('probe').description('a linear classifier and kNN on the frozen encoder, beside a random-init one'),
-  () => 'probe',
+  () => ['probe'],
 );
 evaluation(
   program.command('finetune').description('train all weights with labels, beside training from scratch'),
-  () => 'finetune',
+  () => ['finetune'],
 );
 evaluation(
   program
     .command('evaluate')
-    .description('judge a checkpoint by one protocol')
-    .addOption(new Option('--kind <kind>').choices(evaluationKinds).makeOptionMandatory()),
-  ({ kind }) => kind!,
+    .description('judge checkpoints by some protocols, or by all of them and write a report')
+    .option('--kind <kinds>', `one or several of ${evaluationKinds.join(',')}`, kindList)
+    .addOption(
+      new Option('--suite <suite>', 'all protocols; what is known already is not done again').choices(['full']),
+    ),
+  ({ kind, suite }) => {
+    if (suite) return kind ?? evaluationKinds;
+    if (!kind) throw new UsageError('Say by what to judge: --kind, or --suite full for everything.');
+    return kind;
+  },
 );
 
 program

@@ -1,6 +1,6 @@
 /**
- * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kind KIND [--step N]
- * [--settings JSON]`, where the settings are the blocks `probe`, `cluster` and `finetune` of a config.
+ * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kinds A,B [--steps N,M]
+ * [--suite] [--settings JSON]`, where the settings are the blocks of a config that say how to judge.
  * Says one line of JSON when it owns its run, or why it does not; from then on it speaks through the journal.
  */
 import { writeSync } from 'node:fs';
@@ -28,8 +28,9 @@ async function takeOrder(args: string[]): Promise<Order> {
     allowPositionals: true,
     options: {
       again: { type: 'boolean' },
-      kind: { type: 'string' },
-      step: { type: 'string' },
+      kinds: { type: 'string' },
+      steps: { type: 'string' },
+      suite: { type: 'boolean' },
       settings: { type: 'string' },
     },
   });
@@ -45,13 +46,18 @@ async function takeOrder(args: string[]): Promise<Order> {
       throw new Error(`${session.manifest.runId} has finished; there is nothing to resume.`);
     }
     case 'evaluate': {
-      const kind = evaluationKinds.find((kind) => kind === values.kind);
-      if (!kind) throw new Error(`--kind must be one of ${evaluationKinds.join(', ')}, not ${values.kind}.`);
-      const step = values.step === undefined ? undefined : Number(values.step);
-      if (step !== undefined && !Number.isSafeInteger(step))
-        throw new Error(`--step must be a number, not ${values.step}.`);
+      const kinds = values.kinds?.split(',').map((name) => {
+        const kind = evaluationKinds.find((kind) => kind === name);
+        if (!kind) throw new Error(`--kinds must be of ${evaluationKinds.join(', ')}, not ${name}.`);
+        return kind;
+      });
+      if (!kinds) throw new Error('Say what to evaluate: --kinds.');
+      const steps = values.steps?.split(',').map(Number);
+      if (steps?.some((step) => !Number.isSafeInteger(step)))
+        throw new Error(`--steps must be numbers, not ${values.steps}.`);
       const settings = values.settings === undefined ? undefined : parseSettings(values.settings);
-      return { session: await openRun(path), job: (session) => evaluate(session, { kind, step, settings }) };
+      const params = { kinds, steps, suite: values.suite, settings };
+      return { session: await openRun(path), job: (session) => evaluate(session, params) };
     }
     default:
       throw new Error(`There is no job "${command}".`);
@@ -63,7 +69,7 @@ function parseSettings(text: string): EvaluationSettings {
     return EvaluationSettings.parse(JSON.parse(text));
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message;
-    throw new Error(`--settings must be the blocks probe, cluster and finetune of a config, as JSON. ${reason}`, {
+    throw new Error(`--settings must be the evaluation blocks of a config, as JSON. ${reason}`, {
       cause: error,
     });
   }

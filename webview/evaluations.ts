@@ -1,16 +1,19 @@
 /** What each checkpoint scored: never without its protocol, its baseline and its interval. */
 import { html, nothing, svg } from 'lit';
 import {
+  formatDifference,
   formatDuration,
   formatEvaluation,
+  formatFigure,
   formatGain,
+  formatInterval,
   formatMeasure,
   formatPercent,
   formatScore,
   formatStep,
   measureName,
 } from '../protocol/format';
-import type { Evaluation } from '../protocol/events';
+import type { Comparison, Evaluation, Score } from '../protocol/events';
 import type { ScoredCheckpoint } from '../protocol/run';
 import { saveCsv } from './host';
 import { csv } from './numbers/csv';
@@ -23,28 +26,37 @@ function sorted(evaluations: readonly ScoredCheckpoint[]): readonly ScoredCheckp
   return [...evaluations].sort((a, b) => b.step - a.step || a.time - b.time);
 }
 
-/** Score and baseline as intervals on one scale from 0 to 100%; the numbers above are its table. */
-function intervals({ score, baseline }: Evaluation) {
-  const at = (share: number) => `${share * 100}%`;
-  const bar = ({ top1, interval: [low, high] }: Evaluation['score'], y: number, name: string) => svg`
+/** Score and baseline as intervals on one scale, of accuracies from 0 to 100%; the numbers above are its table. */
+function intervals({ metric, score, baseline }: Comparison) {
+  const end = metric === 'accuracy' ? 1 : 1.1 * Math.max(score.interval[1], baseline.interval[1]);
+  const at = (value: number) => `${(100 * value) / (end || 1)}%`;
+  const bar = ({ value, interval: [low, high] }: Score, y: number, name: string) => svg`
     <line class=${name} x1=${at(low)} x2=${at(high)} y1=${y} y2=${y}></line>
-    <line class="${name} point" x1=${at(top1)} x2=${at(top1)} y1=${y - 6} y2=${y + 6}></line>`;
+    <line class="${name} point" x1=${at(value)} x2=${at(value)} y1=${y - 6} y2=${y + 6}></line>`;
   return html`<svg class="intervals" aria-hidden="true">
     ${svg`<line class="axis" x1="0" x2="100%" y1="9" y2="9"></line>`} ${bar(baseline, 9, 'baseline')}
     ${bar(score, 9, 'score')}
   </svg>`;
 }
 
-const percentRange = ([low, high]: readonly [number, number]) => `${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)}`;
+/** A figure above its interval. */
+function figure(metric: Comparison['metric'], score: Score) {
+  return html`<td class="figure" title=${formatScore(metric, score)}>
+    <span class="number">${formatFigure(metric, score.value)}</span>
+    <small class="number">${formatInterval(metric, score.interval)}</small>
+  </td>`;
+}
 
-function gainText({ gain }: Evaluation) {
-  const points = (value: number) => `${value < 0 ? '−' : '+'}${Math.abs(value * 100).toFixed(1)}`;
-  return html`<span class="number" title=${formatGain(gain)}>${points(gain.value)}</span>
-    <small class="number">${points(gain.interval[0])} to ${points(gain.interval[1])}</small>`;
+function gainCell({ metric, gain }: Comparison) {
+  const [value, low, high] = [gain.value, ...gain.interval].map((end) => formatDifference(metric, end));
+  return html`<td class="figure" title=${formatGain({ metric, gain })}>
+    <span class="number">${value}</span>
+    <small class="number">${low} to ${high}</small>
+  </td>`;
 }
 
 /** Further figures, each above the baseline's. */
-function measuresOf({ measures = {}, baseline }: Evaluation) {
+function measuresOf({ measures = {} }: Evaluation) {
   const entries = Object.entries(measures);
   if (entries.length === 0) return nothing;
   return html`<dl class="measures">
@@ -53,16 +65,30 @@ function measuresOf({ measures = {}, baseline }: Evaluation) {
         html`<div>
           <dt>${measureName(name)}</dt>
           <dd><span class="number">${formatMeasure(measure.score)}</span></dd>
-          <dd>
-            <small>${baseline.name} <span class="number">${formatMeasure(measure.baseline)}</span></small>
-          </dd>
+          ${
+            measure.baseline === undefined
+              ? nothing
+              : html`<dd>
+                  <small>random init <span class="number">${formatMeasure(measure.baseline)}</span></small>
+                </dd>`
+          }
         </div>`,
     )}
   </dl>`;
 }
 
 function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
-  const { score, baseline, protocol, seconds, trainImages, testImages } = evaluation;
+  const { comparison, protocol, seconds, trainImages, testImages } = evaluation;
+  const images = [
+    ...(trainImages > 0 ? [`${formatStep(trainImages)} train`] : []),
+    ...(testImages > 0 ? [`${formatStep(testImages)} test`] : []),
+  ];
+  const facts = [
+    protocol,
+    ...(images.length > 0 ? [`${images.join(', ')} images`] : []),
+    ...(comparison ? [`baseline: ${comparison.baseline.name}`] : []),
+    `took ${formatDuration(seconds)}`,
+  ];
   const current = cursorStep(page) === step;
   return html`<tr class="scored" aria-current=${current ? 'true' : nothing}>
       <th scope="row">
@@ -70,41 +96,46 @@ function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
           ${formatStep(step)}
         </button>
       </th>
-      <td>${formatEvaluation(evaluation)}</td>
-      <td class="figure" title=${formatScore(score)}>
-        <span class="number">${formatPercent(score.top1)}</span
-        ><small class="number">${percentRange(score.interval)}</small>
-      </td>
-      <td class="figure" title=${formatScore(baseline)}>
-        <span class="number">${formatPercent(baseline.top1)}</span>
-        <small class="number">${percentRange(baseline.interval)}</small>
-      </td>
-      <td class="figure">${gainText(evaluation)}</td>
+      <td>${formatEvaluation(evaluation)}${comparison?.metric === 'loss' ? ', loss' : ''}</td>
+      ${
+        comparison
+          ? [
+              figure(comparison.metric, comparison.score),
+              figure(comparison.metric, comparison.baseline),
+              gainCell(comparison),
+            ]
+          : html`<td colspan="3"></td>`
+      }
     </tr>
     <tr class="protocol">
       <td></td>
       <td colspan="4">
-        ${intervals(evaluation)} ${measuresOf(evaluation)}
-        <small>
-          ${protocol}; ${trainImages > 0 ? `${formatStep(trainImages)} train, ` : ''}${formatStep(testImages)} test
-          images; baseline: ${baseline.name}; took ${formatDuration(seconds)}
-        </small>
+        ${comparison ? intervals(comparison) : nothing} ${measuresOf(evaluation)}
+        <small>${facts.join('; ')}</small>
       </td>
     </tr>`;
 }
 
 function exportCsv({ run }: Page) {
-  const header = ['step', 'kind', 'labels', 'top1', 'low', 'high', 'baseline', 'baselineTop1', 'baselineLow'];
+  const header = ['step', 'kind', 'variant', 'labels', 'metric', 'score', 'low', 'high', 'baseline', 'baselineScore'];
   const measures = [...new Set(run.evaluations.flatMap(({ evaluation }) => Object.keys(evaluation.measures ?? {})))];
   const rows = sorted(run.evaluations).map(({ step, evaluation: e }) => [
-    ...[step, e.kind, e.labels, e.score.top1, ...e.score.interval],
-    ...[e.baseline.name, e.baseline.top1, ...e.baseline.interval],
-    ...[e.gain.value, ...e.gain.interval, e.classes, e.trainImages, e.testImages, e.seconds, e.protocol],
+    ...[step, e.kind, e.variant ?? '', e.labels],
+    ...compared(e),
+    ...[e.classes, e.trainImages, e.testImages, e.seconds, e.protocol],
     ...measures.flatMap((name) => [e.measures?.[name]?.score ?? '', e.measures?.[name]?.baseline ?? '']),
   ]);
-  const rest = ['baselineHigh', 'gain', 'gainLow', 'gainHigh', 'classes', 'trainImages', 'testImages', 'seconds'];
+  const rest = ['baselineLow', 'baselineHigh', 'gain', 'gainLow', 'gainHigh', 'classes', 'trainImages', 'testImages'];
   const names = measures.flatMap((name) => [name, `${name}Baseline`]);
-  saveCsv(csv([...header, ...rest, 'protocol', ...names], rows), `${run.manifest.runId}-evaluations.csv`);
+  const columns = [...header, ...rest, 'seconds', 'protocol', ...names];
+  saveCsv(csv(columns, rows), `${run.manifest.runId}-evaluations.csv`);
+}
+
+function compared({ comparison }: Evaluation): readonly (string | number)[] {
+  if (!comparison) return Array<string>(11).fill('');
+  const { metric, score, baseline, gain } = comparison;
+  const figures = ({ value, interval }: Score) => [value, ...interval];
+  return [metric, ...figures(score), baseline.name, ...figures(baseline), ...figures(gain)];
 }
 
 function underWay({ evaluating }: Page) {
@@ -124,7 +155,8 @@ export function evaluations(page: Page) {
     ? html`<div class="table-scroll" tabindex="0" role="region" aria-label="Evaluations">
         <table class="evaluations">
           <caption>
-            Top-1 accuracy with 95% bootstrap intervals over test images; gain in points, paired
+            Top-1 accuracy unless another figure is named, with 95% bootstrap intervals over test images; gains are
+            paired
           </caption>
           <thead>
             <tr>

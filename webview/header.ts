@@ -84,6 +84,13 @@ function actions(page: Page): Action[] {
       message: { type: 'evaluate', kind: 'finetune' },
       enabled: canJudge,
     },
+    {
+      label: 'Evaluate…',
+      icon: 'checklist',
+      title: 'Choose protocols and checkpoints, or run the full suite',
+      message: { type: 'evaluate' },
+      enabled: canJudge,
+    },
     { label: 'Reveal', icon: 'folder', title: 'Show the run folder', message: revealAction, enabled: here },
   ];
 }

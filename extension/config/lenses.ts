@@ -2,7 +2,7 @@
 import { formatNumber } from '../../protocol/format';
 import { abilities } from '../abilities';
 import type { TrackedRun } from '../run-store';
-import { bestLoss, type Block } from '../scores';
+import { bestLoss, type Judging } from '../scores';
 import type { BlockPlace } from './blocks';
 
 export interface Lens {
@@ -18,8 +18,8 @@ export function lenses(places: readonly BlockPlace[], configFile: string, runs: 
   const judgeable = runs.some((tracked) => abilities(tracked).evaluate);
   return places.flatMap(({ block, offset, written }) => {
     if (block === 'pretrain') return pretrainLenses(configFile, runs).map((lens) => ({ offset, ...lens }));
-    // A block that the file leaves to its defaults is offered once there is something to judge.
-    if (!written && !judgeable) return [];
+    // Of what the file leaves to its defaults the usual is offered, once there is something to judge.
+    if (!written && !(judgeable && usual.has(block))) return [];
     return [{ offset, ...evaluateLens(block, configFile, judgeable) }];
   });
 }
@@ -59,6 +59,15 @@ function pretrainLenses(configFile: string, runs: readonly TrackedRun[]): Placel
             'tessera.openDashboard',
             'Curves, pictures of the task and the embedding map',
           ),
+          ...(can?.evaluate
+            ? [
+                forRun(
+                  '$(checklist) Evaluate…',
+                  'tessera.evaluate',
+                  'Choose protocols and checkpoints, or run the full suite',
+                ),
+              ]
+            : []),
           { title: summary(runs), command: 'tessera.runs.focus', tooltip: 'Show the runs', arguments: [] },
         ]
       : []),
@@ -75,18 +84,21 @@ function summary(runs: readonly TrackedRun[]): string {
   return losses.length > 0 ? `${count}, best loss ${formatNumber(Math.min(...(losses as number[])))}` : count;
 }
 
-const judgings: Record<Exclude<Block, 'pretrain'>, readonly [title: string, what: string]> = {
+const usual: ReadonlySet<Judging> = new Set(['probe', 'cluster', 'finetune']);
+
+const judgings: Record<Judging, readonly [title: string, what: string]> = {
   probe: ['$(beaker) Probe', 'Judge the newest checkpoint by a linear classifier on the frozen encoder'],
   cluster: ['$(graph-scatter) Cluster', 'Judge the newest checkpoint by k-means on the embeddings of the test images'],
+  transfer: ['$(references) Transfer', 'Judge the newest checkpoint on another data set'],
   finetune: ['$(mortar-board) Fine-tune', 'Train all weights of the newest checkpoint with labels'],
 };
 
-function evaluateLens(block: Exclude<Block, 'pretrain'>, configFile: string, judgeable: boolean): PlacelessLens {
+function evaluateLens(block: Judging, configFile: string, judgeable: boolean): PlacelessLens {
   const [title, what] = judgings[block];
   return {
     title,
-    command: `tessera.${block}`,
+    command: 'tessera.evaluate',
     tooltip: judgeable ? what : `${what}. There is none yet: pretrain first.`,
-    arguments: [configFile],
+    arguments: [configFile, block],
   };
 }

@@ -50,10 +50,10 @@ describe('a live trainer', () => {
     const { feed, until } = await follow(directory);
     await until(({ run }) => run.step > 0);
     const settings = EvaluationSettings.parse({ probe: { k: 3, labels: [0.5, 1] }, finetune: {} });
-    await feed.request('evaluate', { kind: 'knn', settings });
+    await feed.request('evaluate', { kinds: ['knn'], settings });
     const scored = await until(({ run }) => run.evaluations.length === 2 && run.evaluating === undefined);
     for (const { evaluation } of scored.run.evaluations) {
-      expect(evaluation).toMatchObject({ kind: 'knn', baseline: { name: 'random init' } });
+      expect(evaluation).toMatchObject({ kind: 'knn', comparison: { baseline: { name: 'random init' } } });
       expect(evaluation.protocol).toContain('k 3,');
     }
     await until(({ run }) => run.step > scored.run.step);

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRun } from '../../client/index';
 import type { ClusterFile, EmbeddingFile, PicturesFile, RunEvent } from '../../protocol/events';
+import type { ReportFile } from '../../protocol/report';
 import { readSafetensors } from '../../trainer/jobs/safetensors';
 import { project, tessera, tiny, tinyWith, type Told } from './support';
 
@@ -66,7 +67,7 @@ describe('the jobs, from the command line', () => {
       const told = json(await tessera(folder, ...args, '--json'));
       const scored = told.filter((event) => event.type === 'evaluation');
       expect(scored.map(({ evaluation }) => evaluation.kind)).toEqual(kinds);
-      for (const { evaluation } of scored) expect(evaluation.baseline.name).toBe(baseline);
+      for (const { evaluation } of scored) expect(evaluation.comparison!.baseline.name).toBe(baseline);
     }
     const run = await readRun(directory);
     expect(run.status).toBe('finished');
@@ -82,7 +83,7 @@ describe('the jobs, from the command line', () => {
       labels: 0,
       trainImages: 0,
       testImages: 40,
-      baseline: { name: 'random init' },
+      comparison: { baseline: { name: 'random init' } },
       protocol: expect.stringContaining('k 10, the best of 3') as string,
     });
     expect(Object.keys(scored!.evaluation.measures!)).toEqual(['nmi', 'ari', 'silhouette']);
@@ -119,6 +120,59 @@ describe('the jobs, from the command line', () => {
     expect((await judge())[0]!.protocol).toContain('k 5,');
     await writeFile(file, await readFile(later));
     expect((await judge(file))[0]!.protocol).toContain('k 3,');
+  });
+
+  it('tries the task itself on held-out images', async () => {
+    const told = await tessera(folder, 'evaluate', '--kind', 'pretext', '--step', '30,40', '--json');
+    const scored = json(told).filter((event) => event.type === 'evaluation');
+    expect(scored.map(({ step }) => step)).toEqual([30, 40]);
+    for (const { evaluation } of scored) {
+      expect(evaluation).toMatchObject({ labels: 0, testImages: 32, comparison: { metric: 'loss' } });
+      expect(evaluation.protocol).toMatch(/^mae on held-out images, batches of 16/);
+    }
+  });
+
+  it('judges on another data set, with few and with all of its labels', async () => {
+    const other = join(folder, 'other.jsonc');
+    const transfer = {
+      source: 'builtin:shapes',
+      train: 200,
+      test: 30,
+      labels: [0.1, 1],
+      protocols: ['probe', 'finetune'],
+    };
+    await writeFile(other, JSON.stringify(tinyWith({}, { transfer })));
+    const told = await tessera(folder, 'evaluate', '--kind', 'transfer', '--config', other, '--json');
+    const rows = json(told).flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : []));
+    expect(rows.map(({ kind, variant, labels, trainImages }) => [kind, variant, labels, trainImages])).toEqual([
+      ['transfer', 'linear probe on shapes', 0.1, 20],
+      ['transfer', 'linear probe on shapes', 1, 200],
+      ['transfer', 'fine-tune on shapes', 0.1, 20],
+      ['transfer', 'fine-tune on shapes', 1, 200],
+    ]);
+    expect(rows.map(({ comparison }) => comparison!.baseline.name)).toEqual([
+      ...['random init', 'random init', 'from scratch', 'from scratch'],
+    ]);
+  });
+
+  it('judges by everything there is and writes it up, and does not do again what is done', async () => {
+    const suite = () => tessera(folder, 'evaluate', '--suite', 'full', '--step', '30,40', '--json');
+    const first = json(await suite());
+    const done = (await readRun(directory)).evaluated.map(({ kind, step }) => `${kind} ${step}`);
+    expect(done).toEqual(expect.arrayContaining(['pretext 30', 'probe 30', 'cluster 40', 'finetune 40']) as string[]);
+    expect(first.find(({ type }) => type === 'notice')).toMatchObject({
+      level: 'warning',
+      message: expect.stringContaining('name one as `transfer.source`') as string,
+    });
+    const written = first.find((event) => event.type === 'report');
+    const report = JSON.parse(await readFile(join(directory, written!.file), 'utf8')) as ReportFile;
+    expect(new Set(report.evaluations.map(({ step }) => step))).toEqual(new Set([30, 40]));
+    expect(report.leftOut.join()).toContain('transfer');
+    expect(await readFile(join(directory, 'evaluations', 'report.md'), 'utf8')).toContain('## Step 40');
+
+    const second = json(await suite());
+    expect(second.filter(({ type }) => type === 'evaluation')).toEqual([]);
+    expect(second.some(({ type }) => type === 'report')).toBe(true);
   });
 
   it('lists, shows and exports', async () => {

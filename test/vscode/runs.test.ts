@@ -72,7 +72,7 @@ describe('runs in the editor', () => {
     await vscode.commands.executeCommand('tessera.probe', { kind: 'run', directory });
     const { run } = await untilRun(api, directory, (now) => now.run.evaluations.length > 0 && !now.alive);
     const evaluation = run.evaluations.find((score) => score.evaluation.kind === 'probe')?.evaluation;
-    assert.equal(evaluation?.baseline.name, 'random init');
+    assert.equal(evaluation?.comparison?.baseline.name, 'random init');
   });
 
   it('that others made are found by themselves, whole or broken', async () => {

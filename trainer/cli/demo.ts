@@ -35,14 +35,14 @@ export async function demo(seeds: number, file?: string): Promise<void> {
     if ((await watchTraining(directory, false)) !== 0)
       throw new Error(`The pretraining did not finish; see ${directory}.`);
     process.stdout.write('Linear probe\n');
-    const probed = await evaluateRun(directory, { kind: 'probe' }, createOutput(false));
+    const probed = await evaluateRun(directory, { kinds: ['probe'] }, createOutput(false));
     process.stdout.write('Fine-tuning with 10% of the labels\n');
-    const tuned = await evaluateRun(directory, { kind: 'finetune' }, createOutput(false));
+    const tuned = await evaluateRun(directory, { kinds: ['finetune'] }, createOutput(false));
     const probe = row(probed, 'probe');
     const finetune = row(tuned, 'finetune');
     scores.push({
-      probe: { pretrained: probe.score.top1, random: probe.baseline.top1 },
-      finetune10: { pretrained: finetune.score.top1, scratch: finetune.baseline.top1 },
+      probe: { pretrained: probe.score.value, random: probe.baseline.value },
+      finetune10: { pretrained: finetune.score.value, scratch: finetune.baseline.value },
     });
   }
   const result: DemoScores = { seconds: (performance.now() - startedAt) / 1000, seeds: scores };
@@ -63,7 +63,7 @@ function demoTable({ seconds, seeds }: DemoScores): string {
 }
 
 function row(events: readonly EvaluationEvent[], kind: string) {
-  return events.find(({ evaluation }) => evaluation.kind === kind)!.evaluation;
+  return events.find(({ evaluation }) => evaluation.kind === kind)!.evaluation.comparison!;
 }
 
 function changed(text: string, path: jsonc.JSONPath, value: unknown): string {

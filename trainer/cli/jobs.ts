@@ -83,7 +83,9 @@ export async function evaluateRun(
   const failed = events.find((event) => event.type === 'notice' && event.level === 'error');
   if (failed?.type === 'notice') throw new Error(failed.message);
   const found = events.filter((event): event is EvaluationEvent => event.type === 'evaluation');
-  if (found.length === 0) throw new Error(`The evaluation did not come to an end; see ${directory}/trainer.log.`);
+  // A suite that was done before finds nothing new to do.
+  if (found.length === 0 && !events.some(({ type }) => type === 'report'))
+    throw new Error(`The evaluation did not come to an end; see ${directory}/trainer.log.`);
   return found;
 }
 

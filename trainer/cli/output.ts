@@ -5,11 +5,10 @@ import type { Evaluation, RunEvent } from '../../protocol/events';
 import {
   formatDuration,
   formatEvaluation,
-  formatGain,
+  formatComparison,
   formatMeasures,
   formatMetric,
   formatNumber,
-  formatScore,
   formatStep,
   secondsLeft,
 } from '../../protocol/format';
@@ -142,12 +141,8 @@ function eventLine(event: RunEvent, { job }: Run): string | undefined {
 }
 
 export function evaluationLine(step: number, evaluation: Evaluation): string {
-  const { score, baseline, gain } = evaluation;
-  const measures = formatMeasures(evaluation);
-  return (
-    `${formatEvaluation(evaluation)} @ step ${formatStep(step)}: ${formatScore(score)}; ` +
-    `${baseline.name} ${formatScore(baseline)}; ${formatGain(gain)}${measures && `; ${measures}`}`
-  );
+  const found = [formatComparison(evaluation), formatMeasures(evaluation)].filter((text) => text !== '');
+  return `${formatEvaluation(evaluation)} @ step ${formatStep(step)}: ${found.join('; ')}`;
 }
 
 /**

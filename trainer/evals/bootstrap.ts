@@ -7,17 +7,17 @@ export interface PairedScores {
   readonly score: Score;
   readonly baseline: Score;
   /** score - baseline, with the interval of the difference over the same resampled images. */
-  readonly gain: { readonly value: number; readonly interval: readonly [number, number] };
+  readonly difference: Score;
 }
 
 /**
- * 95% percentile bootstrap over test images (Efron & Tibshirani 1993), of two classifiers on the same
+ * 95% percentile bootstrap over test images (Efron & Tibshirani 1993), of two encoders on the same
  * images. Pairing keeps what is common to both (hard images) out of the gain's interval.
  *
- * @param correct 1 where the classifier was right, per test image; `baseline` likewise.
+ * @param values a figure per test image, such as 1 where a classifier was right; `baseline` likewise.
  */
-export function pairedBootstrap(correct: Uint8Array, baseline: Uint8Array, seed: number): PairedScores {
-  const n = correct.length;
+export function pairedBootstrap(values: ArrayLike<number>, baseline: ArrayLike<number>, seed: number): PairedScores {
+  const n = values.length;
   if (n === 0) throw new Error('There are no test images to score: give the data a test set.');
   if (baseline.length !== n) throw new Error(`Scores of ${n} and of ${baseline.length} images cannot be paired.`);
 
@@ -29,18 +29,18 @@ export function pairedBootstrap(correct: Uint8Array, baseline: Uint8Array, seed:
     let b = 0;
     for (let i = 0; i < n; i++) {
       const image = draws.int(n);
-      a += correct[image]!;
+      a += values[image]!;
       b += baseline[image]!;
     }
     scores[r] = a / n;
     baselines[r] = b / n;
   }
-  const value = mean(correct);
+  const value = mean(values);
   const baselineValue = mean(baseline);
   return {
-    score: { top1: value, interval: middle95(scores) },
-    baseline: { top1: baselineValue, interval: middle95(baselines) },
-    gain: { value: value - baselineValue, interval: middle95(scores.map((score, r) => score - baselines[r]!)) },
+    score: { value, interval: middle95(scores) },
+    baseline: { value: baselineValue, interval: middle95(baselines) },
+    difference: { value: value - baselineValue, interval: middle95(scores.map((score, r) => score - baselines[r]!)) },
   };
 }
 

@@ -5,6 +5,7 @@ export { checkLabels, checkTrainingLabels } from './labels';
 export { finetuneEvaluation, type FinetuneInput, type FinetuneOptions } from './finetune';
 export { checkClusters, clusterEvaluation, type Cluster, type ClusterResult, type TestFeatures } from './clustering';
 export { kmeans, type Clustering } from './kmeans';
+export { compare } from './report';
 export { trustworthiness } from './trustworthiness';
 export { tsne, type TsneMap, type TsneOptions } from './tsne';
 export type {

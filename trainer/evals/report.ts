@@ -1,15 +1,16 @@
-import type { Evaluation, EvaluationKind } from '../../protocol/events';
+import type { BaselineName, Comparison, Evaluation, EvaluationKind } from '../../protocol/events';
 import { correctness, pairedBootstrap } from './bootstrap';
 
 export interface ReportInput {
   readonly kind: EvaluationKind;
+  readonly variant?: string;
   readonly protocol: string;
   readonly share: number;
   readonly trainImages: number;
   readonly classes: readonly string[];
   readonly testLabels: Int32Array;
   readonly predictions: Int32Array;
-  readonly baseline: { readonly name: Evaluation['baseline']['name']; readonly predictions: Int32Array };
+  readonly baseline: { readonly name: BaselineName; readonly predictions: Int32Array };
   readonly seed: number;
   readonly measures?: Evaluation['measures'];
   /** `performance.now()` when the row was begun. */
@@ -18,24 +19,38 @@ export interface ReportInput {
 
 /** One row of the report: both classifiers' predictions on the test images, scored and paired. */
 export function report(input: ReportInput): Evaluation {
-  const { kind, protocol, share, trainImages, classes, testLabels, predictions, baseline, seed } = input;
-  const scores = pairedBootstrap(
-    correctness(predictions, testLabels),
-    correctness(baseline.predictions, testLabels),
-    seed,
-  );
+  const { kind, variant, protocol, share, trainImages, classes, testLabels, predictions, baseline, seed } = input;
+  const right = correctness(predictions, testLabels);
+  const baselineRight = correctness(baseline.predictions, testLabels);
   return {
     kind,
+    ...(variant && { variant }),
     protocol,
     labels: share,
     trainImages,
     testImages: testLabels.length,
     classes: classes.length,
-    score: scores.score,
-    baseline: { ...scores.baseline, name: baseline.name },
-    gain: scores.gain,
+    comparison: compare('accuracy', right, { name: baseline.name, values: baselineRight }, seed),
     ...(input.measures && { measures: input.measures }),
     seconds: (performance.now() - input.startedAt) / 1000,
+  };
+}
+
+/** A figure per test image of the checkpoint and of its baseline, averaged and paired. */
+export function compare(
+  metric: Comparison['metric'],
+  values: ArrayLike<number>,
+  baseline: { readonly name: BaselineName; readonly values: ArrayLike<number> },
+  seed: number,
+): Comparison {
+  const paired = pairedBootstrap(values, baseline.values, seed);
+  const { value, interval } = paired.difference;
+  const [low, high] = interval;
+  return {
+    metric,
+    score: paired.score,
+    baseline: { ...paired.baseline, name: baseline.name },
+    gain: metric === 'accuracy' ? { value, interval } : { value: -value, interval: [-high, -low] },
   };
 }
 

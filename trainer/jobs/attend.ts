@@ -47,8 +47,7 @@ export async function attend(
       case 'evaluate':
         answer(null);
         await duties.evaluate(request.params).catch((error: unknown) => {
-          const message = `The ${request.params.kind} evaluation failed: ${(error as Error).message}`;
-          emit({ type: 'notice', level: 'error', message });
+          emit({ type: 'notice', level: 'error', message: (error as Error).message });
         });
         // Tells that the evaluation is over, well or not.
         emit({ type: 'status', status: paused ? 'paused' : 'running' });

@@ -36,8 +36,9 @@ export interface Served {
 
 const helloSchema = z.object({ token: z.string(), protocol: z.literal(1) }) satisfies z.ZodType<HelloParams>;
 const evaluateSchema = z.object({
-  step: z.int().min(0).optional(),
-  kind: z.enum(evaluationKinds),
+  steps: z.array(z.int().min(0)).min(1).optional(),
+  kinds: z.array(z.enum(evaluationKinds)).min(1),
+  suite: z.boolean().optional(),
   settings: EvaluationSettings.optional(),
 }) satisfies z.ZodType<EvaluateParams>;
 

@@ -1,30 +1,18 @@
-/** Judging checkpoints: the protocols of evals/ on the images of a run, told in its journal. */
-import { join } from 'node:path';
-import type { ClusterConfig, FinetuneConfig } from '../../protocol/config';
+/** Judging checkpoints by one or several protocols, told in the journal of their run. */
+import { createHash } from 'node:crypto';
+import { evaluationSettings, type EvaluationSettings } from '../../protocol/config';
 import type { EvaluateParams } from '../../protocol/control';
-import type { Evaluation, EvaluationKind, RunStatus } from '../../protocol/events';
-import { checkpointName } from '../../client/index';
-import { createLoader, evalBatches, subset, type Data } from '../data/index';
-import type { Engine, HostTensors } from '../engine/types';
-import {
-  checkClusters,
-  checkLabels,
-  clusterEvaluation,
-  knnEvaluation,
-  type LabelledImages,
-  type Watch,
-} from '../evals/index';
-import { finetuneEvaluation } from '../evals/finetune';
-import { probeEvaluation } from '../evals/linear-probe';
+import type { EvaluationKind, RunStatus } from '../../protocol/events';
+import { formatEvaluation, formatStep } from '../../protocol/format';
+import type { Data } from '../data/index';
+import type { Engine } from '../engine/types';
 import { createMethod, type Method } from '../methods/index';
-import { encoderOf } from '../nn/encoder';
 import { checkpointSteps, loadCheckpoint } from './checkpoint';
-import { SHOWN, writeClusterSheet } from './cluster-sheet';
 import { chooseEngine } from './engine-choice';
-import { features, type SetName } from './features';
+import { evaluations, type EvaluationContext } from './evaluations/index';
 import { describeFailure } from './memory';
+import { writeReport } from './report';
 import { openRunData } from './run-data';
-import { keepSafetensors } from './safetensors';
 import type { Session } from './session';
 
 export interface EvaluatorParts {
@@ -34,116 +22,65 @@ export interface EvaluatorParts {
   readonly data: Data;
 }
 
-/** Evaluates the checkpoint of one step: events tell how far it is, and what it scored as soon as it is known. */
-export type Evaluator = (params: EvaluateParams & { readonly step: number }) => Promise<void>;
+/** Evaluates checkpoints. What fails is told in the journal, and the rest is done all the same. */
+export type Evaluator = (params: EvaluateParams & { readonly steps: readonly number[] }) => Promise<void>;
 
 const PROGRESS_MS = 500;
 
-/** Throws when the test images have no labels to judge by. */
 export function createEvaluator({ session, engine, method, data }: EvaluatorParts): Evaluator {
-  const { config, directory, emit, requests } = session;
-  const { seed } = config;
-  const { train, test, classes = [] } = data;
-  const { encoder } = method;
-  checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
-  const labelled = { ...test, labels: test.labels };
-  const fresh = method.init(seed);
-  const allLabels = () => {
-    checkLabels(train.labels, train.size, classes, 'training');
-    return { train: train.labels, test: labelled.labels };
-  };
-  const images = ({ transform }: FinetuneConfig): LabelledImages => ({
-    classes,
-    labels: allLabels(),
-    imageShape: [train.imageSize, train.imageSize, 3],
-    trainBatches(indices, batchSize, steps) {
-      const loader = createLoader({
-        ...data,
-        set: subset(train, indices),
-        batchSize,
-        seed,
-        views: { images: { imageSize: train.imageSize, transform } },
-        startStep: 0,
-        totalSteps: steps,
-        field: 'finetune.batchSize',
-      });
-      const next = async () => {
-        const { views, indices } = await loader.next();
-        return { images: views.images, indices };
-      };
-      return { next, dispose: () => loader.dispose() };
-    },
-    testBatches: (batchSize) => evalBatches(test, { ...data, batchSize }),
-  });
+  const { config, directory, emit, requests, run } = session;
+  const fresh = method.init(config.seed);
 
-  /** Tells of `share` of the whole work, which begins at `from`. */
-  function watch(step: number, kind: EvaluationKind, from: number, share: number): Required<Watch> {
+  function watchOf(step: number, kind: EvaluationKind): EvaluationContext['watch'] {
     let told = -Infinity;
-    return {
+    return (from, share) => ({
       signal: requests.ending,
       onProgress: (done, message) => {
         if (performance.now() - told < PROGRESS_MS) return;
         told = performance.now();
         emit({ type: 'evaluating', step, kind, done: from + done * share, message });
       },
-    };
+    });
   }
 
-  async function embedSets<Name extends SetName>(
-    { step, kind }: { readonly step: number; readonly kind: EvaluationKind },
-    weights: HostTensors,
-    sets: readonly Name[],
-  ) {
-    const embed = (name: string, params: HostTensors, from: number, message: string) => {
-      const { signal, onProgress } = watch(step, kind, from, 0.25);
-      const options = { engine, encoder, data, signal, onProgress: (done: number) => onProgress(done, message) };
-      const file = join(directory, 'evaluations', `embeddings-${name}.safetensors`);
-      return features(file, encoderOf(params), sets, options);
-    };
-    const pretrained = await embed(checkpointName(step), weights, 0, 'Embedding with the pretrained encoder');
-    const randomInit = await embed('random-init', fresh, 0.25, 'Embedding with a random-init encoder');
-    return { pretrained, randomInit };
-  }
-
-  async function clusters(step: number, weights: HostTensors, settings: ClusterConfig) {
-    checkClusters(settings, classes, labelled.size);
-    const { pretrained, randomInit } = await embedSets({ step, kind: 'cluster' }, weights, ['test']);
-    const input = { classes, labels: labelled.labels, pretrained: pretrained.test, randomInit: randomInit.test };
-    const options = { ...settings, seed, shown: SHOWN };
-    const found = await clusterEvaluation(input, options, watch(step, 'cluster', 0.5, 0.5));
-    const { k = classes.length, restarts, images = labelled.size } = settings;
-    const sheet = { step, settings: `k${k}-r${restarts}-n${images}` };
-    const file = await writeClusterSheet(directory, sheet, labelled, classes, found.clusters);
-    emit({ type: 'evaluation', step, evaluation: found.evaluation, file });
-  }
-
-  return async ({ step, kind, settings: { probe, cluster, finetune } = config }) => {
-    emit({ type: 'evaluating', step, kind, done: 0, message: 'Reading the checkpoint' });
-    const { state } = await loadCheckpoint(directory, step, fresh, 'model');
-    const weights = method.evaluated?.(state) ?? state;
-    if (kind === 'cluster') return await clusters(step, weights, cluster);
-    if (kind === 'finetune') {
-      const input = { encoder, pretrained: weights, data: images(finetune) };
-      const results = finetuneEvaluation(engine, input, { ...finetune, seed }, watch(step, kind, 0, 1));
-      for await (const { evaluation, weights } of results) {
-        const name = `${checkpointName(step)}-finetune-${evaluation.labels}.safetensors`;
-        await keepSafetensors(join(directory, 'evaluations', name), weights, { step: String(step) });
-        emit({ type: 'evaluation', step, evaluation });
+  return async ({ steps, kinds, suite, settings = evaluationSettings(config) }) => {
+    const leftOut: string[] = [];
+    for (const step of steps) {
+      for (const kind of kinds) {
+        const key = keyOf(kind, settings);
+        const isDone = run().evaluated.some((done) => done.step === step && done.kind === kind && done.key === key);
+        if (suite && isDone) continue;
+        try {
+          emit({ type: 'evaluating', step, kind, done: 0, message: 'Reading the checkpoint' });
+          const { state } = await loadCheckpoint(directory, step, fresh, 'model');
+          await evaluations[kind].evaluate({
+            ...{ session, engine, method, data, step, settings, state, fresh },
+            weights: method.evaluated?.(state) ?? state,
+            watch: watchOf(step, kind),
+            tell: (evaluation, file) => emit({ type: 'evaluation', step, evaluation, file }),
+          });
+          emit({ type: 'evaluated', step, kind, key });
+        } catch (error) {
+          console.error(error);
+          const what = `${formatEvaluation({ kind, labels: 1 })} of step ${formatStep(step)}`;
+          const message = `The evaluation ${what} failed: ${describeFailure(error)}`;
+          emit({ type: 'notice', level: suite ? 'warning' : 'error', message });
+          if (requests.ending.aborted) return;
+          leftOut.push(`${what}: ${describeFailure(error)}`);
+        }
       }
-      return;
     }
-    const frozen = { classes, labels: allLabels(), ...(await embedSets({ step, kind }, weights, ['train', 'test'])) };
-    const rest = watch(step, kind, 0.5, 0.5);
-    const tell = async (rows: AsyncIterable<Evaluation>) => {
-      for await (const evaluation of rows) emit({ type: 'evaluation', step, evaluation });
-    };
-    if (kind === 'probe') await tell(probeEvaluation(engine, frozen, { ...probe, seed }, rest));
-    const labels = kind === 'knn' ? probe.labels : [1];
-    await tell(knnEvaluation(engine, frozen, { ...probe, labels, seed }, rest));
+    if (suite) emit({ type: 'report', file: await writeReport(session, steps, leftOut) });
   };
 }
 
-/** Evaluates a checkpoint of a run that nobody trains, the newest by default. Returns the status the run had. */
+/** Stands for how a kind is asked to judge. */
+function keyOf(kind: EvaluationKind, settings: EvaluationSettings): string {
+  const asked = evaluations[kind].blocks.map((block) => settings[block] ?? null);
+  return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 16);
+}
+
+/** Evaluates checkpoints of a run that nobody trains, the newest by default. Returns the status the run had. */
 export async function evaluate(session: Session, params: EvaluateParams): Promise<RunStatus> {
   const { config, directory, emit, run } = session;
   const { status, step: fromStep, totalSteps } = run();
@@ -151,28 +88,26 @@ export async function evaluate(session: Session, params: EvaluateParams): Promis
   const { description } = engine;
   emit({ type: 'launched', job: 'evaluate', pid: process.pid, fromStep, totalSteps, engine: description, fallback });
   try {
-    const steps = await checkpointSteps(directory);
-    const asked = params.step ?? steps.at(-1);
-    if (asked === undefined || !steps.includes(asked)) {
-      const known = steps.length > 0 ? `It has those of steps ${steps.join(', ')}.` : 'It has none.';
-      throw new Error(
-        `${run().manifest.runId} has no checkpoint ${asked === undefined ? 'to evaluate' : `of step ${asked}`}. ${known}`,
-      );
-    }
+    const steps = await knownSteps(directory, run().manifest.runId, params.steps);
     const data = await openRunData(session);
     const method = createMethod(config.pretrain, config.data.imageSize);
-    await createEvaluator({ session, engine, method, data })({ ...params, step: asked });
+    await createEvaluator({ session, engine, method, data })({ ...params, steps });
     data.dispose();
   } catch (error) {
     console.error(error);
-    emit({
-      type: 'notice',
-      level: 'error',
-      message: `The ${params.kind} evaluation failed: ${describeFailure(error)}`,
-    });
+    emit({ type: 'notice', level: 'error', message: `The evaluation failed: ${describeFailure(error)}` });
   } finally {
     engine.dispose();
   }
   // Evaluating does not train: a run that had crashed is now one that can be resumed.
   return status === 'running' || status === 'paused' ? 'interrupted' : status;
+}
+
+async function knownSteps(directory: string, runId: string, asked?: readonly number[]): Promise<readonly number[]> {
+  const steps = await checkpointSteps(directory);
+  const known = steps.length > 0 ? `It has those of steps ${steps.join(', ')}.` : 'It has none.';
+  if (steps.length === 0) throw new Error(`${runId} has no checkpoint to evaluate. ${known}`);
+  const unknown = asked?.find((step) => !steps.includes(step));
+  if (unknown !== undefined) throw new Error(`${runId} has no checkpoint of step ${unknown}. ${known}`);
+  return asked ?? [steps.at(-1)!];
 }

@@ -1,7 +1,7 @@
 /** What the method makes of the same few held-out images, as a sheet of pictures. */
 import { join } from 'node:path';
 import type { EventBody, PicturesFile } from '../../protocol/events';
-import { createLoader, encodeSheet, subset, tile, type Data, type ImageSet } from '../data/index';
+import { createLoader, encodeSheet, subset, tile, type Data, type ImageSet, type ViewSpec } from '../data/index';
 import type { DeviceState, Engine } from '../engine/types';
 import type { Method } from '../methods/index';
 import { OPTIMIZER_PREFIX } from '../nn/optimizer';
@@ -72,15 +72,18 @@ export async function createPainter(
   return { paint, dispose: () => program.dispose() };
 }
 
-/** One batch of all images, and the images in its order. What is called `images` is the centre view, whole and upright. */
-async function drawViews({ views }: Method, set: ImageSet, data: Data, seed: number) {
+/** What is drawn of a held-out image. What is called `images` is the centre view, whole and upright. */
+export function heldOutViews({ views }: Method): Readonly<Record<string, ViewSpec>> {
   const whole = { crop: null, flip: false };
-  const shown = Object.entries(views).map(([name, view]) => [
-    name,
-    name === 'images' ? { ...view, transform: whole } : view,
-  ]);
+  return Object.fromEntries(
+    Object.entries(views).map(([name, view]) => [name, name === 'images' ? { ...view, transform: whole } : view]),
+  );
+}
+
+/** One batch of all images, and the images in its order. */
+async function drawViews(method: Method, set: ImageSet, data: Data, seed: number) {
   const options = { ...data, set, batchSize: set.size, seed, startStep: 0, totalSteps: 1, threads: 0 };
-  const loader = createLoader({ ...options, views: Object.fromEntries(shown) as Method['views'] });
+  const loader = createLoader({ ...options, views: heldOutViews(method) });
   try {
     const batch = await loader.next();
     return { set: subset(set, batch.indices), views: batch.views };

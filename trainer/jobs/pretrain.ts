@@ -1,7 +1,7 @@
 /** Pretraining, from the first image to the last checkpoint. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
-import { createLoader, stepsPerEpoch, type Batch, type ImageSet } from '../data/index';
+import { createLoader, type Batch, type ImageSet } from '../data/index';
 import { checkSet, createMethod } from '../methods/index';
 import { createOptimizer } from '../nn/create-optimizer';
 import { learningRate } from '../nn/schedule';
@@ -16,6 +16,7 @@ import { totalSteps } from './length';
 import { checkMemory } from './memory';
 import { createPainter } from './pictures';
 import { openRunData } from './run-data';
+import { scheduledInputs } from './scheduled-inputs';
 import type { Session } from './session';
 
 /**
@@ -78,15 +79,8 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     emit({ type: 'checkpoint', step: from, path: checkpoint.path, bytes: checkpoint.bytes, removed: [] });
   }
 
-  const epochSteps = stepsPerEpoch(images.size, batchSize);
-  const asked = method.inputs(batchSize);
-  const statistics = { pixel_mean: Float32Array.from(data.mean), pixel_std: Float32Array.from(data.std) };
-  const constants = Object.fromEntries(Object.entries(statistics).filter(([name]) => Object.hasOwn(asked, name)));
-  /** What the method wants to know at the update that follows `step`, besides images and chance. */
-  const given = (step: number) => {
-    const values = Object.entries(method.scheduled?.({ step, totalSteps: total, epochSteps }) ?? {});
-    return { ...constants, ...Object.fromEntries(values.map(([name, value]) => [name, Float32Array.of(value)])) };
-  };
+  const given = (step: number) =>
+    scheduledInputs(method, data, { step, totalSteps: total, images: images.size, batchSize });
 
   let step = from;
   let saved = from;
@@ -110,9 +104,9 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       const end = await attend(session, {
         checkpoint: checkpointNow,
         evaluate: async (params) => {
-          const step = params.step ?? (await checkpointNow());
+          const steps = params.steps ?? [await checkpointNow()];
           const judge = await evaluator();
-          await judge({ ...params, step });
+          await judge({ ...params, steps });
         },
       });
       if (end) {

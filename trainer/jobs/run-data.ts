@@ -1,8 +1,16 @@
+import type { TransferConfig } from '../../protocol/config';
 import { join } from 'node:path';
 import { openData, type Data } from '../data/index';
 import type { Session } from './session';
 
 const PROGRESS_MS = 1000;
+
+export interface RunDataOptions {
+  readonly signal?: AbortSignal;
+  readonly unlabelled?: boolean;
+  /** Other images than those of the run, read as those are. */
+  readonly data?: Pick<TransferConfig, 'source' | 'testSource' | 'train' | 'test'>;
+}
 
 /**
  * Opens the images of a run, telling in its journal how far it is and what had to be left out. Gives way to `signal`.
@@ -10,11 +18,12 @@ const PROGRESS_MS = 1000;
  */
 export async function openRunData(
   { config, project, run, emit, requests }: Session,
-  { signal, unlabelled }: { readonly signal?: AbortSignal; readonly unlabelled?: boolean } = {},
+  { signal, unlabelled, data: other }: RunDataOptions = {},
 ): Promise<Data> {
   let told = Date.now();
   const data = await openData({
     ...config.data,
+    ...(other && { testSource: undefined, train: undefined, test: undefined, ...other }),
     unlabelled,
     seed: config.seed,
     baseFolder: project,

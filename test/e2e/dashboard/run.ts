@@ -101,13 +101,16 @@ export function scored(step: number, kind: 'probe' | 'knn' | 'finetune', top1: n
       trainImages: kind === 'finetune' ? 400 : 4000,
       testImages: 2000,
       classes: 10,
-      score: { top1, interval: [top1 - spread, top1 + spread] },
-      baseline: {
-        name: kind === 'finetune' ? 'from scratch' : 'random init',
-        top1: baseline,
-        interval: [baseline - spread, baseline + spread],
+      comparison: {
+        metric: 'accuracy',
+        score: { value: top1, interval: [top1 - spread, top1 + spread] },
+        baseline: {
+          name: kind === 'finetune' ? 'from scratch' : 'random init',
+          value: baseline,
+          interval: [baseline - spread, baseline + spread],
+        },
+        gain: { value: top1 - baseline, interval: [top1 - baseline - 0.014, top1 - baseline + 0.013] },
       },
-      gain: { value: top1 - baseline, interval: [top1 - baseline - 0.014, top1 - baseline + 0.013] },
       seconds: 41,
     },
   };

@@ -15,7 +15,7 @@ describe('the paired bootstrap', () => {
       const result = pairedBootstrap(draw(n, p, 'a', trial), draw(n, q, 'b', trial), trial);
       const covers = ([low, high]: readonly [number, number], truth: number) => low <= truth && truth <= high;
       if (covers(result.score.interval, p)) score++;
-      if (covers(result.gain.interval, p - q)) gain++;
+      if (covers(result.difference.interval, p - q)) gain++;
     }
     // Binomial(300, 0.95) is within these with probability over 0.999.
     for (const share of [score / trials, gain / trials]) {
@@ -27,7 +27,7 @@ describe('the paired bootstrap', () => {
   it("has the width of the normal approximation's interval", () => {
     const n = 2000;
     const { score } = pairedBootstrap(draw(n, 0.8, 'wide'), draw(n, 0.5, 'other'), 0);
-    const width = 2 * 1.96 * Math.sqrt((score.top1 * (1 - score.top1)) / n);
+    const width = 2 * 1.96 * Math.sqrt((score.value * (1 - score.value)) / n);
     expect(score.interval[1] - score.interval[0]).toBeGreaterThan(0.9 * width);
     expect(score.interval[1] - score.interval[0]).toBeLessThan(1.1 * width);
   });
@@ -37,10 +37,10 @@ describe('the paired bootstrap', () => {
     const better = shared.map((right, i) => (i % 20 === 0 ? 1 : right));
     const paired = pairedBootstrap(better, shared, 0);
     const unpaired = pairedBootstrap(better, draw(500, 0.6, 'unrelated'), 0);
-    const width = ({ gain }: typeof paired) => gain.interval[1] - gain.interval[0];
-    expect(paired.gain.interval[0]).toBeGreaterThan(0);
+    const width = ({ difference }: typeof paired) => difference.interval[1] - difference.interval[0];
+    expect(paired.difference.interval[0]).toBeGreaterThan(0);
     expect(width(paired)).toBeLessThan(width(unpaired) / 3);
-    expect(pairedBootstrap(shared, shared, 0).gain).toEqual({ value: 0, interval: [0, 0] });
+    expect(pairedBootstrap(shared, shared, 0).difference).toEqual({ value: 0, interval: [0, 0] });
   });
 
   it('is a pure function of its seed', () => {

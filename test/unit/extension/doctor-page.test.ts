@@ -14,7 +14,7 @@ describe('the page of the doctor', () => {
         '',
         'Everything that training needs is here.',
         '',
-        '| | what | found |',
+        '|  | what | found |',
         '| --- | --- | --- |',
         '|  | VS Code | 1.139 |',
         '| ✓ | engine onnx, cpu | 2 threads \\| AVX2 |',

@@ -1,6 +1,6 @@
 /** Runs to show, made from events as real ones are. */
 import { liveStatus } from '../../../client/status';
-import type { Evaluation, EventBody, RunManifest } from '../../../protocol/events';
+import type { Comparison, Evaluation, EventBody, RunManifest } from '../../../protocol/events';
 import { applyEvent, emptyRun, type Run } from '../../../protocol/run';
 import type { TrackedRun } from '../../../extension/run-store';
 
@@ -63,7 +63,12 @@ export const checkpoint = (step: number): EventBody => ({
 
 export const finished: EventBody = { type: 'status', status: 'finished' };
 
-export function evaluation(step: number, top1: number, overrides: Partial<Evaluation> = {}): EventBody {
+export function evaluation(
+  step: number,
+  top1: number,
+  overrides: Partial<Evaluation> = {},
+  baseline: Comparison['baseline'] = { name: 'random init', value: 0.382, interval: [0.37, 0.39] },
+): EventBody {
   const interval = [top1 - 0.01, top1 + 0.01] as const;
   return {
     type: 'evaluation',
@@ -75,9 +80,12 @@ export function evaluation(step: number, top1: number, overrides: Partial<Evalua
       trainImages: 1000,
       testImages: 500,
       classes: 10,
-      score: { top1, interval },
-      baseline: { name: 'random init', top1: 0.382, interval: [0.37, 0.39] },
-      gain: { value: top1 - 0.382, interval: [0.3, 0.35] },
+      comparison: {
+        metric: 'accuracy',
+        score: { value: top1, interval },
+        baseline,
+        gain: { value: top1 - baseline.value, interval: [0.3, 0.35] },
+      },
       seconds: 12,
       ...overrides,
     },

@@ -74,22 +74,34 @@ describe('numbers', () => {
 
 describe('scores', () => {
   it('never stand without their interval', () => {
-    expect(formatScore({ top1: 0.714, interval: [0.701, 0.726] })).toBe('71.4% (95% CI 70.1–72.6)');
-    expect(formatGain({ value: -0.031, interval: [-0.04, 0.002] })).toBe('−3.1 points (95% CI −4.0 to +0.2)');
+    expect(formatScore('accuracy', { value: 0.714, interval: [0.701, 0.726] })).toBe('71.4% (95% CI 70.1–72.6)');
+    expect(formatGain({ metric: 'accuracy', gain: { value: -0.031, interval: [-0.04, 0.002] } })).toBe(
+      '−3.1 points (95% CI −4.0 to +0.2)',
+    );
+  });
+
+  it('are in their own unit when they are losses', () => {
+    expect(formatScore('loss', { value: 0.0412, interval: [0.04, 0.0421] })).toBe('0.0412 (95% CI 0.0400–0.0421)');
+    expect(formatGain({ metric: 'loss', gain: { value: 0.1, interval: [-0.02, 0.2] } })).toBe(
+      '+0.100 (95% CI −0.0200 to +0.200)',
+    );
   });
 
   it('name their label share when it is not all', () => {
     expect(formatEvaluation({ kind: 'finetune', labels: 0.01 })).toBe('fine-tune, 1% labels');
     expect(formatEvaluation({ kind: 'probe', labels: 1 })).toBe('linear probe');
+    expect(formatEvaluation({ kind: 'probe', labels: 0.1, variant: 'MLP head' })).toBe(
+      'linear probe, MLP head, 10% labels',
+    );
     expect(formatEvaluation({ kind: 'cluster', labels: 0 })).toBe('clustering');
   });
 
   it('come with further measures beside the baseline', () => {
-    const baseline = { name: 'random init', top1: 0.1, interval: [0, 0.2] } as const;
     const measures = { nmi: { score: 0.4124, baseline: 0.1 }, ari: { score: -0.02, baseline: 0 } };
-    expect(formatMeasures({ measures, baseline })).toBe('NMI 0.412 (random init 0.100), ARI −0.020 (0.000)');
-    expect(formatMeasures({ baseline })).toBe('');
-    expect(formatMeasures({ measures: { constructor: measures.nmi }, baseline })).toMatch(/^constructor 0\.412/);
+    expect(formatMeasures({ measures })).toBe('NMI 0.412 (random init 0.100), ARI −0.020 (0.000)');
+    expect(formatMeasures({ measures: { rankme: { score: 12.5 } } })).toBe('rankme 12.500');
+    expect(formatMeasures({})).toBe('');
+    expect(formatMeasures({ measures: { constructor: measures.nmi } })).toMatch(/^constructor 0\.412/);
   });
 });
 

@@ -1,0 +1,25 @@
+import type { EvaluationSettings } from '../../../protocol/config';
+import type { EvaluationKind } from '../../../protocol/events';
+import { cluster } from './cluster';
+import type { Evaluate } from './context';
+import { finetune } from './finetune';
+import { knn, probe } from './frozen';
+import { pretext } from './pretext';
+import { transfer } from './transfer';
+
+export type { Evaluate, EvaluationContext } from './context';
+
+interface Entry {
+  readonly evaluate: Evaluate;
+  /** The blocks of the config that say how: the same blocks, the same result. */
+  readonly blocks: readonly (keyof EvaluationSettings)[];
+}
+
+export const evaluations: Record<EvaluationKind, Entry> = {
+  pretext: { evaluate: pretext, blocks: [] },
+  knn: { evaluate: knn, blocks: ['probe'] },
+  probe: { evaluate: probe, blocks: ['probe'] },
+  cluster: { evaluate: cluster, blocks: ['cluster'] },
+  transfer: { evaluate: transfer, blocks: ['transfer', 'probe', 'finetune'] },
+  finetune: { evaluate: finetune, blocks: ['finetune'] },
+};
