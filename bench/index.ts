@@ -1,4 +1,4 @@
-/** `node dist/bench.mjs <name> [--json FILE] [--images DIR]`: measurements, each beside its peer where it has one. */
+/** `node dist/bench.mjs <name> [--json FILE] [--images DIR] ...`: measurements, each beside its peer where it has one. */
 import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -7,19 +7,28 @@ import { dashboard } from './dashboard';
 import { data } from './data';
 import { editor } from './editor';
 import { map } from './map';
+import { methods } from './methods';
 import { step } from './step';
 
-const benches: Record<string, (options: { images?: string }) => Promise<unknown>> = {
+const benches: Record<string, (options: Record<string, string | undefined>) => Promise<unknown>> = {
   step,
   data,
   map,
+  methods,
   editor,
   dashboard,
 };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'string' }, images: { type: 'string' } },
+  options: {
+    json: { type: 'string' },
+    images: { type: 'string' },
+    out: { type: 'string' },
+    budget: { type: 'string' },
+    seeds: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
 const bench = benches[positionals[0] ?? ''];
 const environment = trainerEnvironment(process.env);

@@ -2,6 +2,7 @@
 import { localSizeOf, orderCount, tilingOf } from './config';
 import type {
   ColorizationConfig,
+  DataConfig,
   DinoConfig,
   ExperimentConfig,
   InpaintingConfig,
@@ -9,6 +10,7 @@ import type {
   MaeConfig,
   MocoConfig,
   OptimizerConfig,
+  TransferConfig,
   TransformConfig,
 } from './config';
 
@@ -30,6 +32,7 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   }
   checkLabels(config.probe.labels, ['probe', 'labels'], complain);
   checkLabels(config.finetune.labels, ['finetune', 'labels'], complain);
+  if (config.transfer) checkTransfer(config, config.transfer, complain);
   checkClusters(config, complain);
   if (config.engine === 'reference' && config.device === 'webgpu') {
     complain(['device'], 'The reference engine runs on the CPU only; remove "device" or use the onnx engine.');
@@ -37,12 +40,7 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
 }
 
 function checkData({ data, pretrain }: ExperimentConfig, complain: Complain): void {
-  if (data.testSource !== undefined && data.testSource === data.source) {
-    complain(
-      ['data', 'testSource'],
-      'The test images must not be the training images; name another folder, or remove "testSource".',
-    );
-  }
+  checkTestSource(data, 'data', complain);
   if (data.train !== undefined && pretrain.batchSize > data.train) {
     complain(
       ['pretrain', 'batchSize'],
@@ -308,6 +306,25 @@ function checkLabels(labels: readonly number[], path: JsonPath, complain: Compla
   labels.forEach((share, i) => {
     if (labels.indexOf(share) < i) complain([...path, i], `${share} is listed twice; remove one.`);
   });
+}
+
+function checkTransfer({ data }: ExperimentConfig, transfer: TransferConfig, complain: Complain): void {
+  checkLabels(transfer.labels, ['transfer', 'labels'], complain);
+  if (transfer.source === data.source && transfer.testSource === data.testSource) {
+    complain(
+      ['transfer', 'source'],
+      'These are the images of the pretraining; name another data set, or list shares of labels in "probe.labels".',
+    );
+  }
+  checkTestSource(transfer, 'transfer', complain);
+}
+
+function checkTestSource(images: Pick<DataConfig, 'source' | 'testSource'>, block: string, complain: Complain): void {
+  if (images.testSource === undefined || images.testSource !== images.source) return;
+  complain(
+    [block, 'testSource'],
+    'The test images must not be the training images; name another folder, or remove "testSource".',
+  );
 }
 
 function checkClusters({ data, cluster: { k, images } }: ExperimentConfig, complain: Complain): void {

@@ -475,9 +475,9 @@ describe('actions', () => {
     const { page, post, sent } = await openRunning();
     const button = (name: string) => page.getByRole('toolbar').getByRole('button', { name });
     for (const name of ['Pause', 'Stop', 'Checkpoint', 'Reveal']) await button(name).click();
-    for (const name of ['Probe', 'Cluster', 'Fine-tune']) await button(name).click();
+    for (const name of ['Probe', 'Cluster', 'Fine-tune', 'Evaluate…']) await button(name).click();
     expect((await sent('command')).map(({ command }) => command)).toEqual(['pause', 'stop', 'checkpoint', 'reveal']);
-    expect((await sent('evaluate')).map(({ kind }) => kind)).toEqual(['probe', 'cluster', 'finetune']);
+    expect((await sent('evaluate')).map(({ kind }) => kind)).toEqual(['probe', 'cluster', 'finetune', undefined]);
 
     const stopped = journal([{ type: 'status', status: 'stopped' }], running.length);
     await post({ type: 'events', events: stopped, liveStatus: 'stopped', alive: false });

@@ -2,17 +2,9 @@ import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { LaunchError, readJournal, readRun, runsFolder } from '../../client/index';
-import { ended, follow, kill, project, start, tessera, tiny, tinyWith, train, trainerPath } from './support';
-
-const image = async (file: string) => {
-  await mkdir(dirname(file), { recursive: true });
-  await sharp({ create: { width: 40, height: 40, channels: 3, background: '#405060' } })
-    .png()
-    .toFile(file);
-};
+import { ended, follow, image, kill, project, start, tessera, tiny, tinyWith, train, trainerPath } from './support';
 
 describe('a config that will not do is refused before anything is created', () => {
   it.each([

@@ -7,7 +7,7 @@ import { readRun } from '../../client/index';
 import type { ClusterFile, EmbeddingFile, PicturesFile, RunEvent } from '../../protocol/events';
 import type { ReportFile } from '../../protocol/report';
 import { readSafetensors } from '../../trainer/jobs/safetensors';
-import { project, tessera, tiny, tinyWith, type Told } from './support';
+import { image, project, tessera, tiny, tinyWith, type Told } from './support';
 
 describe('the jobs, from the command line', () => {
   let file: string;
@@ -134,25 +134,24 @@ describe('the jobs, from the command line', () => {
 
   it('judges on another data set, with few and with all of its labels', async () => {
     const other = join(folder, 'other.jsonc');
-    const transfer = {
-      source: 'builtin:shapes',
-      train: 200,
-      test: 30,
-      labels: [0.1, 1],
-      protocols: ['probe', 'finetune'],
-    };
+    for (const [name, colour] of Object.entries({ red: '#c01010', blue: '#1010c0' })) {
+      for (let i = 0; i < 20; i++) await image(join(folder, 'colours', name, `${i}.png`), colour);
+    }
+    const transfer = { source: 'colours', labels: [0.1, 1], protocols: ['probe', 'finetune'] };
     await writeFile(other, JSON.stringify(tinyWith({}, { transfer })));
     const told = await tessera(folder, 'evaluate', '--kind', 'transfer', '--config', other, '--json');
     const rows = json(told).flatMap((event) => (event.type === 'evaluation' ? [event.evaluation] : []));
     expect(rows.map(({ kind, variant, labels, trainImages }) => [kind, variant, labels, trainImages])).toEqual([
-      ['transfer', 'linear probe on shapes', 0.1, 20],
-      ['transfer', 'linear probe on shapes', 1, 200],
-      ['transfer', 'fine-tune on shapes', 0.1, 20],
-      ['transfer', 'fine-tune on shapes', 1, 200],
+      ['transfer', 'linear probe on colours', 0.1, 4],
+      ['transfer', 'linear probe on colours', 1, 32],
+      ['transfer', 'fine-tune on colours', 0.1, 4],
+      ['transfer', 'fine-tune on colours', 1, 32],
     ]);
     expect(rows.map(({ comparison }) => comparison!.baseline.name)).toEqual([
       ...['random init', 'random init', 'from scratch', 'from scratch'],
     ]);
+    // Colours are easily told apart, so that what is scored are these images.
+    expect(rows[1]!.comparison!.score.value).toBeGreaterThan(0.9);
   });
 
   it('judges by everything there is and writes it up, and does not do again what is done', async () => {

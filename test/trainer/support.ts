@@ -1,9 +1,10 @@
 /** Real trainers in temporary projects: what the tests of this folder share. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import sharp from 'sharp';
 import { afterAll } from 'vitest';
 import { followRun, launchTrainer, readRun, type Feed, type FeedUpdate } from '../../client/index';
 import type { RunEvent } from '../../protocol/events';
@@ -131,4 +132,12 @@ export function tessera(cwd: string, ...args: string[]): Promise<Told> {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
   });
+}
+
+/** A picture of one colour. */
+export async function image(file: string, background = '#405060'): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await sharp({ create: { width: 40, height: 40, channels: 3, background } })
+    .png()
+    .toFile(file);
 }

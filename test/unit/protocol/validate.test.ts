@@ -294,6 +294,8 @@ describe('values that do not go together', () => {
       /5 images \("data.test"\)/,
     );
     expect(complaints('{ "data": { "source": "a", "testSource": "a" } }')[0]![1]).toMatch(/must not be the training/);
+    const [same] = complaints('{ "data": { "source": "a" }, "transfer": { "source": "a" } }');
+    expect(same![1]).toMatch(/These are the images of the pretraining; name another data set/);
   });
 
   it('include a queue larger than the set, with a fix that is valid', () => {

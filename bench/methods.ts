@@ -1,0 +1,153 @@
+/**
+ * Every pretext task on the same images, with the same backbone and the same time: what it is worth beside a random-init
+ * encoder. `--images DIR` holds `train` and `test`; `--out DIR` keeps the runs, and what is done there is not done again.
+ *
+ * The time is that of a machine with nothing else to do: the speed of each method is the best of many short stretches,
+ * measured in turns, and gives the number of updates that fit into the budget. Noise later on changes no result.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { listRuns, readRun, runsFolder } from '../client/index';
+import type { Evaluation, EvaluationKind } from '../protocol/events';
+import { formatInterval, formatPercent } from '../protocol/format';
+import { markdownTable } from '../protocol/markdown';
+import type { Run } from '../protocol/run';
+import { evaluateRun, launch, watchTraining } from '../trainer/cli/jobs';
+import { createOutput } from '../trainer/cli/output';
+
+const backbone = { type: 'vit', patchSize: 4, width: 128, depth: 4, heads: 4 };
+const decoder = { width: 64, depth: 2, heads: 4 };
+
+/** What differs from a method's defaults: sizes and lengths that suit minutes instead of days. */
+const recipes: Record<string, Record<string, unknown>> = {
+  mae: { decoder, normalizeTarget: true, optimizer: { baseLr: 2e-3 } },
+  inpainting: { decoder, optimizer: { baseLr: 2e-3 } },
+  rotation: { batchSize: 32, optimizer: { baseLr: 4e-3 } },
+  jigsaw: { grid: 2, permutations: 24, optimizer: { baseLr: 2e-3 } },
+  colorization: { optimizer: { baseLr: 2e-3 } },
+  simclr: { optimizer: { baseLr: 2e-3 } },
+  moco: { optimizer: { baseLr: 2e-3 } },
+  dino: { localViews: 2, optimizer: { baseLr: 2e-3 } },
+};
+
+const judged: EvaluationKind[] = ['probe', 'cluster', 'finetune'];
+/** Nothing is computed beside the training. */
+const silent = { picturesEvery: 1e6, embedEvery: 1e6, checkpointEvery: 1e6 };
+const CALIBRATION = { steps: 40, rounds: 3 };
+
+interface Options {
+  readonly images?: string;
+  readonly out?: string;
+  /** Seconds of pretraining. */
+  readonly budget?: string;
+  readonly seeds?: string;
+  /** Names, as in `simclr,moco`; all by default. */
+  readonly only?: string;
+}
+
+export async function methods({ images, out = 'methods', budget = '300', seeds = '2', only }: Options) {
+  if (images === undefined) throw new Error('Say where the images are: --images DIR, a folder with train and test.');
+  await mkdir(out, { recursive: true });
+  const names = only?.split(',') ?? Object.keys(recipes);
+  const config = (method: string, seed: number, length: object) => ({
+    seed,
+    data: { source: images, imageSize: 32 },
+    pretrain: {
+      method,
+      backbone,
+      batchSize: 128,
+      ...recipes[method],
+      ...length,
+    },
+    probe: { labels: [1], epochs: 40 },
+    finetune: { labels: [0.1], steps: 300, batchSize: 64, optimizer: { baseLr: 2e-3 } },
+  });
+  const run = async (name: string, content: object) => {
+    const file = join(out, `${name}.tessera.jsonc`);
+    await writeFile(file, JSON.stringify(content, null, 2));
+    const known = (await listRuns(runsFolder(file))).runs.find(
+      ({ manifest }) => manifest.configFile === `${name}.tessera.jsonc`,
+    );
+    const directory = known?.directory ?? (await launch(['pretrain', file]));
+    const done = await readRun(directory);
+    if (known && done.status !== 'finished') await launch(['resume', directory]);
+    if (done.status !== 'finished' && (await watchTraining(directory, false)) !== 0)
+      throw new Error(`${directory} did not finish.`);
+    return directory;
+  };
+
+  const speedsFile = join(out, 'speeds.json');
+  const speeds: Record<string, number> = existsSync(speedsFile)
+    ? (JSON.parse(await readFile(speedsFile, 'utf8')) as Record<string, number>)
+    : {};
+  const unmeasured = names.filter((method) => speeds[method] === undefined);
+  for (let round = 0; round < CALIBRATION.rounds; round++) {
+    for (const method of unmeasured) {
+      const length = { steps: CALIBRATION.steps, logEvery: 5, ...silent };
+      const { metrics } = await readRun(await run(`speed-${method}-${round}`, config(method, round, length)));
+      speeds[method] = Math.max(speeds[method] ?? 0, ...metrics['perf/images_per_second']!.values);
+    }
+  }
+  await writeFile(speedsFile, JSON.stringify(speeds, null, 2));
+
+  const rows: { method: string; seed: number; directory: string }[] = [];
+  for (let seed = 0; seed < Number(seeds); seed++) {
+    for (const method of names) {
+      const { batchSize = 128 } = recipes[method] as { batchSize?: number };
+      const steps = Math.floor((Number(budget) * speeds[method]!) / batchSize);
+      const length = { steps, logEvery: 50, ...silent, checkpointEvery: 500, keepCheckpoints: 1 };
+      const directory = await run(`${method}-${seed}`, config(method, seed, length));
+      await evaluateRun(directory, { kinds: judged, suite: true }, createOutput(false));
+      rows.push({ method, seed, directory });
+      console.log(await results(rows, speeds));
+    }
+  }
+  return await results(rows, speeds);
+}
+
+/** One line a method, the seeds beside each other; the baselines are those of the same seeds. */
+async function results(
+  rows: readonly { method: string; seed: number; directory: string }[],
+  speeds: Record<string, number>,
+) {
+  const lines: string[][] = [];
+  for (const method of new Set(rows.map((row) => row.method))) {
+    const runs = await Promise.all(
+      rows.filter((row) => row.method === method).map(({ directory }) => readRun(directory)),
+    );
+    const cell = (kind: EvaluationKind, of: 'score' | 'baseline') =>
+      runs.map((run) => figure(rowOf(run, kind), of)).join(' / ');
+    const nmi = (of: 'score' | 'baseline') =>
+      runs.map((run) => rowOf(run, 'cluster')?.measures?.nmi?.[of]?.toFixed(3) ?? '').join(' / ');
+    lines.push([
+      method,
+      String(runs[0]!.totalSteps),
+      speeds[method]!.toFixed(0),
+      cell('knn', 'score'),
+      cell('probe', 'score'),
+      cell('finetune', 'score'),
+      nmi('score'),
+      `${cell('probe', 'baseline')}; ${cell('knn', 'baseline')}; ${cell('finetune', 'baseline')}; ${nmi('baseline')}`,
+    ]);
+  }
+  const header = [
+    'method',
+    'updates',
+    'images/s',
+    'kNN',
+    'linear',
+    'fine-tune, 10% labels',
+    'NMI',
+    'baselines: linear; kNN; from scratch; NMI',
+  ];
+  return markdownTable(header, lines);
+}
+
+const rowOf = (run: Run, kind: EvaluationKind) =>
+  run.evaluations.find(({ evaluation }) => evaluation.kind === kind)?.evaluation;
+
+function figure(evaluation: Evaluation | undefined, of: 'score' | 'baseline'): string {
+  const score = evaluation?.comparison?.[of];
+  return score ? `${formatPercent(score.value)} (${formatInterval('accuracy', score.interval)})` : '';
+}
