@@ -19,6 +19,12 @@ export interface Encoder {
    */
   embed(params: Tensors, images: Tensor4D, updates?: Record<string, Tensor>): Tensor2D;
   /**
+   * The embedding after each block, in order, the last one as `embed` gives it: images [B, H, W, C], normalised -> one
+   * [B, width of the block] for each block. Of a ViT all are behind the final norm, as DINO takes the features of several
+   * blocks (Caron et al. 2021, `get_intermediate_layers`). Never as in training: batch norms go by the running statistics.
+   */
+  embedLayers(params: Tensors, images: Tensor4D): Tensor2D[];
+  /**
    * For layer-wise learning-rate decay: 0 at the input, `layers - 1` at the last block, `layers` for what
    * comes after it, as for the head that is put on top.
    */

@@ -62,6 +62,14 @@ export function createResNet(config: ResNetConfig): Encoder {
   const layers = [stem, ...blocks.flatMap(({ branch, shortcut }) => (shortcut ? [...branch, shortcut] : branch))];
   const embeddingWidth = blocks.at(-1)!.branch.at(-1)!.outputs;
 
+  /** What each block makes of images [B, H, W, C]: [B, h, w, its channels]. */
+  function throughBlocks(params: Tensors, images: Tensor4D, updates?: Updates): Tensor4D[] {
+    let x = tf.relu(through(stem, params, images, updates)); // [B, H, W, width]
+    if (config.stem === 'standard') x = tf.maxPool(x, 3, 2, 1); // [B, H / 4, W / 4, width]
+    return blocks.map((block) => (x = residual(block, params, x, updates)));
+  }
+  const pooled = (x: Tensor4D) => tf.mean<Tensor2D>(x, [1, 2]); // [B, D]
+
   return {
     width: embeddingWidth,
     // The stem, then the blocks; nothing comes after the last one but the head.
@@ -69,12 +77,9 @@ export function createResNet(config: ResNetConfig): Encoder {
 
     init: (seed) => Object.assign({}, ...layers.map((each) => initLayer(each, seed))) as HostTensors,
 
-    embed(params, images, updates) {
-      let x = tf.relu(through(stem, params, images, updates)); // [B, H, W, width]
-      if (config.stem === 'standard') x = tf.maxPool(x, 3, 2, 1); // [B, H / 4, W / 4, width]
-      for (const block of blocks) x = residual(block, params, x, updates);
-      return tf.mean<Tensor2D>(x, [1, 2]); // [B, D]
-    },
+    embed: (params, images, updates) => pooled(throughBlocks(params, images, updates).at(-1)!),
+
+    embedLayers: (params, images) => throughBlocks(params, images).map(pooled),
 
     layerOf(parameter) {
       if (parameter.startsWith('encoder.stem.')) return 0;
@@ -124,16 +129,16 @@ const initLayer = ({ name, norm, side, inputs, outputs }: Layer, seed: number): 
   ...initBatchNorm(norm, outputs),
 });
 
-type Updates = Record<string, Tensor> | undefined;
+type Updates = Record<string, Tensor>;
 
 /** Convolution and batch norm: x [B, H, W, in] -> [B, H / stride, W / stride, out], rounded up. */
-function through({ name, norm, side, stride }: Layer, params: Tensors, x: Tensor4D, updates: Updates): Tensor4D {
+function through({ name, norm, side, stride }: Layer, params: Tensors, x: Tensor4D, updates?: Updates): Tensor4D {
   const kernel = parameter<Tensor4D>(params, `${name}.kernel`);
   // On both sides alike, as PyTorch does; 'same' would put what is odd at the end.
   return batchNorm(params, norm, tf.conv2d(x, kernel, stride, (side - 1) / 2), updates);
 }
 
-function residual({ branch, shortcut }: Block, params: Tensors, x: Tensor4D, updates: Updates): Tensor4D {
+function residual({ branch, shortcut }: Block, params: Tensors, x: Tensor4D, updates?: Updates): Tensor4D {
   let y = x;
   branch.forEach((each, i) => {
     y = through(each, params, i === 0 ? y : tf.relu(y), updates);

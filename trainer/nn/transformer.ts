@@ -51,6 +51,21 @@ export function transformer(
   return tf.concat(tf.split<Tensor3D>(tokens, parts).map((part) => throughBlocks(params, name, config, part, from)));
 }
 
+/** tokens [B, N, D] as `transformer` takes them -> what each block makes of them, behind the final norm: [B, N, D] each. */
+export function transformerLayers(
+  params: Tensors,
+  name: string,
+  config: TransformerConfig,
+  tokens: Tensor3D,
+): Tensor3D[] {
+  const [batch, count, width] = tokens.shape;
+  let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
+  return Array.from({ length: config.depth }, (_, i) => {
+    x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch);
+    return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count, width]);
+  });
+}
+
 /** Values of a hidden layer, the largest between two blocks, that are computed at once. */
 const AT_ONCE = 2 ** 21;
 

@@ -14,7 +14,7 @@ import type { PatchEncoder } from './encoder';
 import { dense, initDense } from './layers';
 import { patchify, pickPatches } from './patches';
 import { sinCosPositions } from './positions';
-import { initTransformer, lastAttention, transformer } from './transformer';
+import { initTransformer, lastAttention, transformer, transformerLayers } from './transformer';
 import type { TransformerConfig } from './transformer';
 
 export interface VitConfig extends TransformerConfig {
@@ -66,6 +66,9 @@ export function createVit(config: VitConfig): PatchEncoder {
     }),
 
     embed: (params, images) => tf.mean<Tensor2D>(tokens(params, images), 1), // [B, D]
+
+    embedLayers: (params, images) =>
+      transformerLayers(params, 'encoder', config, placed(params, images)).map((x) => tf.mean<Tensor2D>(x, 1)), // [B, D]
 
     tokens,
 

@@ -43,6 +43,19 @@ describe.each(['resnet18', 'resnet50'])('%s', (network) => {
       expectSame('embedding', embedding!, fixture.evaluation!, 1e-5);
     });
 
+    it('embeds after each block, at last as a whole', async () => {
+      const layers = await evaluate(
+        (p, given) => Object.fromEntries(encoder.embedLayers(p, given.images as Tensor4D).map((x, i) => [`${i}`, x])),
+        before,
+        { images },
+        engine,
+      );
+      const shapes = Object.values(layers).map(({ shape }) => shape);
+      expect(shapes).toHaveLength(encoder.layers - 1);
+      expect(shapes[0]![1]).toBe(encoder.width / 8);
+      expectSame('last block', layers[shapes.length - 1]!, fixture.evaluation!, 1e-5);
+    });
+
     it('has PyTorch’s embedding, gradients and running statistics in training', async () => {
       const outputs = await evaluate(
         (params, given) => {

@@ -81,6 +81,31 @@ describe('the vision transformer', () => {
     }
   });
 
+  it.each(['reference', 'onnx'] as const)('embeds after each block, behind the final norm (%s)', async (engine) => {
+    const layers = await evaluate(
+      (p, given) =>
+        Object.fromEntries(encoder.embedLayers(p, given.images as Tensor4D).map((x, i) => [`layer${i}`, x])),
+      params,
+      { images },
+      engine,
+    );
+    // A network of the first block alone, with the same final norm, embeds as the whole one does after its first block.
+    const first = createVit({ ...config, depth: 1 });
+    const expected = await evaluate(
+      (p, given) => ({
+        layer0: first.embed(p, given.images as Tensor4D),
+        layer1: encoder.embed(p, given.images as Tensor4D),
+      }),
+      params,
+      { images },
+    );
+    expect(Object.keys(layers)).toEqual(['layer0', 'layer1']);
+    for (const [name, { shape, data }] of Object.entries(expected)) {
+      expect(layers[name]!.shape).toEqual(shape);
+      data.forEach((value, i) => expect(layers[name]!.data[i]).toBeCloseTo(value, 4));
+    }
+  });
+
   it('gives the same tokens in whatever order the patches come', async () => {
     const order = [...random('order').permutation(9)];
     const sorted = await encode(order.toSorted((a, b) => a - b));
