@@ -95,5 +95,9 @@ export const eventSchema = z.discriminatedUnion('type', [
   event('evaluation', { step: count, evaluation, file: inside.optional() }),
   event('evaluated', { step: count, kind, key: z.string() }),
   event('report', { file: inside }),
-  event('notice', { level: z.enum(['info', 'warning', 'error']), message: z.string() }),
+  event('notice', {
+    level: z.enum(['info', 'warning', 'error']),
+    message: z.string(),
+    cause: z.string().optional(),
+  }),
 ]) satisfies z.ZodType<RunEvent>;

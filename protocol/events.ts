@@ -69,7 +69,7 @@ export type EventBody =
     }
   | { readonly type: 'status'; readonly status: RunStatus; readonly reason?: string }
   | {
-      /** Keys are `train/loss`, `train/lr`, `perf/images_per_second`, `perf/data_wait`, `perf/memory_mb`, `eval/knn_top1`. */
+      /** Keys are as `train/loss`, `perf/images_per_second`, `health/rankme`, `eval/knn_top1`: see `metricName`. */
       readonly type: 'metrics';
       readonly step: number;
       readonly values: Readonly<Record<string, number>>;
@@ -108,7 +108,13 @@ export type EventBody =
     }
   /** What is known of the evaluated checkpoints was written up: a `ReportFile`, and the same in Markdown beside it. */
   | { readonly type: 'report'; readonly file: string }
-  | { readonly type: 'notice'; readonly level: 'info' | 'warning' | 'error'; readonly message: string };
+  | {
+      readonly type: 'notice';
+      readonly level: 'info' | 'warning' | 'error';
+      readonly message: string;
+      /** What a warning is of that stands until a later notice of the same cause is none: `std`, `rank`, `train/loss`. */
+      readonly cause?: string;
+    };
 
 /** `seq` counts lines from 0; `time` is milliseconds since the epoch. */
 export type RunEvent = EventBody & { readonly seq: number; readonly time: number };
@@ -154,6 +160,8 @@ export interface Similarities {
 /** Values to be seen as a histogram. */
 export interface Distribution {
   readonly title: string;
+  /** What is measured, in words: those of one axis are seen together. The only axis needs none. */
+  readonly axis?: string;
   readonly values: readonly number[];
 }
 

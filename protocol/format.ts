@@ -137,6 +137,8 @@ const besideBaseline = ({ score, baseline }: Measure, name: string) =>
 export interface MetricName {
   readonly title: string;
   readonly unit: string;
+  /** What it says and how it is measured, where the title does not say it. */
+  readonly about?: string;
 }
 
 const metricNames: Readonly<Record<string, MetricName>> = {
@@ -152,7 +154,42 @@ const metricNames: Readonly<Record<string, MetricName>> = {
   'perf/images_per_second': { title: 'Throughput', unit: 'img/s' },
   'perf/memory_mb': { title: 'Memory', unit: 'MB' },
   'perf/data_wait': { title: 'Data wait', unit: '%' },
-  'eval/knn_top1': { title: 'kNN top-1', unit: '%' },
+  'eval/knn_top1': {
+    title: 'kNN top-1',
+    unit: '%',
+    about:
+      'Held-out images classified by the vote of their nearest labelled training images. Labels are only looked at for this score.',
+  },
+  'eval/probe_top1': {
+    title: 'Linear probe top-1',
+    unit: '%',
+    about:
+      'Held-out images classified by a ridge regression from the embeddings of labelled training images to their classes: a quick look, not the linear probe of an evaluation. Labels are only looked at for this score.',
+  },
+  'health/std': {
+    title: 'Spread of embeddings',
+    unit: '',
+    about:
+      'Mean standard deviation of embeddings scaled to length 1, times the root of their width: 1 if directions are spread evenly, 0 if all images have the same embedding.',
+  },
+  'health/rankme': {
+    title: 'RankMe',
+    unit: '',
+    about:
+      'Along how many directions embeddings spread: the exponential of the entropy of their singular values (Garrido et al. 2023). On a few images only, so compare it within a run.',
+  },
+  'health/uniformity': {
+    title: 'Uniformity',
+    unit: '',
+    about:
+      'How evenly embeddings cover the sphere (Wang and Isola 2020): 0 if all are the same, lower is more even, about -4 at best.',
+  },
+  'health/alignment': {
+    title: 'Alignment',
+    unit: '',
+    about:
+      'Mean squared distance of the embeddings of two views of an image at length 1 (Wang and Isola 2020): the lower, the more alike. Low with a low spread means nothing.',
+  },
 };
 
 export function metricName(key: string): MetricName {

@@ -22,6 +22,13 @@ export interface ScoredCheckpoint {
   readonly file?: string;
 }
 
+export interface Notice {
+  readonly level: 'info' | 'warning' | 'error';
+  readonly message: string;
+  readonly cause?: string;
+  readonly time: number;
+}
+
 export interface Run {
   readonly manifest: RunManifest;
   readonly status: RunStatus;
@@ -53,11 +60,7 @@ export interface Run {
     readonly done: number;
     readonly message: string;
   };
-  readonly notices: readonly {
-    readonly level: 'info' | 'warning' | 'error';
-    readonly message: string;
-    readonly time: number;
-  }[];
+  readonly notices: readonly Notice[];
   /** `seq` of the last event applied; -1 before the first. Events at or below it are duplicates. */
   readonly seq: number;
 }
@@ -154,13 +157,17 @@ function change(run: Run, event: RunEvent): Partial<Run> {
     case 'report':
       return { report: event.file };
     case 'notice':
-      return { notices: [...run.notices, { level: event.level, message: event.message, time: event.time }] };
+      return { notices: [...run.notices, noticeOf(event)] };
   }
 }
 
 /** Asked again, the same question has one answer. */
 const sameRow = (a: Evaluation, b: Evaluation) =>
   a.kind === b.kind && a.variant === b.variant && a.labels === b.labels && a.protocol === b.protocol;
+
+function noticeOf({ level, message, cause, time }: Extract<RunEvent, { type: 'notice' }>): Notice {
+  return { level, message, ...(cause === undefined ? {} : { cause }), time };
+}
 
 function appended(metrics: Run['metrics'], step: number, values: Readonly<Record<string, number>>): Run['metrics'] {
   const next: Record<string, MetricSeries> = { ...metrics };
@@ -193,4 +200,14 @@ export function canGoOn({ checkpoints }: Run, status: RunStatus | 'crashed'): bo
 
 export function latest(run: Run, key: string): number | undefined {
   return run.metrics[key]?.values.at(-1);
+}
+
+/** The warnings that still stand: of each cause the last word is a warning. */
+export function standingWarnings({ notices }: Run): (Notice & { readonly cause: string })[] {
+  const last = new Map<string, Notice & { readonly cause: string }>();
+  for (const notice of notices) {
+    const { cause } = notice;
+    if (cause !== undefined) last.set(cause, { ...notice, cause });
+  }
+  return [...last.values()].filter(({ level }) => level === 'warning');
 }

@@ -7,8 +7,15 @@ const BINS = 32;
 const [WIDTH, HEIGHT] = [320, 90];
 
 export function relations({ similarities, distributions }: PicturesFile, asTable: boolean) {
+  const axes = [...new Set(distributions?.map(({ axis }) => axis))];
   return html`${similarities ? matrix(similarities, asTable) : nothing}
-  ${distributions && distributions.length > 0 ? histograms(distributions, asTable) : nothing}`;
+  ${axes.map((axis) =>
+    histograms(
+      axis,
+      distributions!.filter((each) => each.axis === axis),
+      asTable,
+    ),
+  )}`;
 }
 
 function matrix({ labels, values }: Similarities, asTable: boolean) {
@@ -54,8 +61,8 @@ export function paintSimilarities(canvas: HTMLCanvasElement, { labels, values }:
   context.globalAlpha = 1;
 }
 
-/** All on one axis, so that what lies apart is seen to. */
-function histograms(distributions: readonly Distribution[], asTable: boolean) {
+/** All of one axis together, so that what lies apart is seen to. */
+function histograms(axis: string | undefined, distributions: readonly Distribution[], asTable: boolean) {
   const all = distributions.flatMap(({ values }) => values).filter(Number.isFinite);
   if (all.length === 0) return nothing;
   const [low, high] = [Math.min(...all), Math.max(...all)];
@@ -72,7 +79,7 @@ function histograms(distributions: readonly Distribution[], asTable: boolean) {
   const legend = counted.map(
     ({ title, mean }, i) => html`<span class="key series-${i}">${title}, mean ${formatNumber(mean)}</span>`,
   );
-  if (asTable) return html`<p class="note">${legend}</p>`;
+  if (asTable) return html`<p class="note">${axis === undefined ? nothing : html`${axis}: `}${legend}</p>`;
   const outline = (shares: readonly number[]) =>
     shares.map((share, bin) => {
       const y = HEIGHT - (share / most) * HEIGHT;
@@ -82,11 +89,12 @@ function histograms(distributions: readonly Distribution[], asTable: boolean) {
     <svg
       viewBox="0 0 ${WIDTH} ${HEIGHT}"
       role="img"
-      aria-label=${counted.map(({ title, mean }) => `${title}: mean ${formatNumber(mean)}`).join('; ')}
+      aria-label=${[...(axis === undefined ? [] : [axis]), ...counted.map(({ title, mean }) => `${title}: mean ${formatNumber(mean)}`)].join('; ')}
     >
       ${counted.map(({ shares }, i) => svg`<path class="series-${i}" d="${outline(shares).join('')}L${WIDTH} ${HEIGHT}Z" />`)}
     </svg>
     <figcaption>
+      ${axis === undefined ? nothing : html`<span class="axis">${axis}</span>`}
       <span class="number">${formatNumber(low)}</span>${legend}<span class="number">${formatNumber(high)}</span>
     </figcaption>
   </figure>`;

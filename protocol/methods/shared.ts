@@ -11,5 +11,12 @@ export const pretrainFields = {
     .default(5)
     .describe('How many of the newest checkpoints to keep; evaluated ones are always kept.'),
   picturesEvery: positiveInt.default(100).describe('Steps between pictures of the task on a fixed image set.'),
-  embedEvery: positiveInt.default(1000).describe('Steps between t-SNE maps and kNN scores of held-out embeddings.'),
+  embedEvery: positiveInt
+    .default(1000)
+    .describe('Steps between t-SNE maps of held-out embeddings, with their kNN and linear probe scores.'),
+  healthEvery: positiveInt
+    .default(500)
+    .describe(
+      'Steps between looks at the health of the representation, which tell of its collapse: spread, rank, alignment and uniformity of held-out embeddings.',
+    ),
 };

@@ -285,6 +285,7 @@ describe('pictures of the task', () => {
       distributions: [
         { title: 'positive pairs', values: [0.9, 0.8] },
         { title: 'negative pairs', values: [0.1, 0, -0.1] },
+        { title: 'prototypes', axis: 'How often each was taken', values: [3, 1, 2] },
       ],
     };
     const { page } = await openRunning({
@@ -303,9 +304,13 @@ describe('pictures of the task', () => {
     });
     expect(same).toBe(255);
     expect(Math.abs(other - 0.25 * 255)).toBeLessThan(3);
-    expect(await panel.locator('.relation svg').getAttribute('aria-label')).toBe(
+    const labels = await panel
+      .locator('.relation svg')
+      .evaluateAll((nodes) => nodes.map((node) => node.getAttribute('aria-label')));
+    expect(labels).toEqual([
       'positive pairs: mean 0.850; negative pairs: mean 0',
-    );
+      'How often each was taken; prototypes: mean 2.00',
+    ]);
 
     await panel.getByLabel('As table').click();
     expect(await panel.locator('tbody tr').first().textContent()).toMatch(/90°\s*90°\s*75%/);

@@ -1,14 +1,15 @@
-/** Where the encoder puts held-out images: a t-SNE map with thumbnails, and how well neighbours agree on the class. */
+/** Where the encoder puts held-out images: a t-SNE map with thumbnails, and how well neighbours and a
+ * linear probe tell their classes. */
 import { join } from 'node:path';
 import type { ExperimentConfig } from '../../protocol/config';
 import type { EmbeddingFile, EventBody } from '../../protocol/events';
 import { encodeSheet, evalBatches, subset, type Data, type ImageSet } from '../data/index';
 import type { DeviceState, Engine } from '../engine/types';
-import { createEmbedder, knnPredict, type Embeddings } from '../evals/index';
+import { knnPredict, type Embedder, type Embeddings } from '../evals/index';
 import { kmeans } from '../evals/kmeans';
+import { ridgePredict } from '../evals/ridge';
 import { trustworthiness } from '../evals/trustworthiness';
 import { tsne } from '../evals/tsne';
-import type { Method } from '../methods/index';
 import { random } from '../random/random';
 import { stepName } from './names';
 import { makeFolder, replaceFile } from './synced';
@@ -17,45 +18,49 @@ import { thumbnails } from './thumbnails';
 export interface EmbeddingMapper {
   /** Embeds, maps and scores; returns the events that tell of it. Rejects with the signal's reason when aborted. */
   map(directory: string, state: DeviceState, step: number, signal: AbortSignal): Promise<EventBody[]>;
-  dispose(): void;
 }
 
 /** Enough to see the classes; a map of more would hold the training up for longer than it is worth. */
 const POINTS = 1000;
-/** Labelled training images whose neighbours vote. */
+/** Labelled training images whose neighbours vote, and that the probe is fitted to. */
 const VOTERS = 2000;
 const THUMBNAIL = 32;
-const BATCH = 128;
 
-export async function createEmbeddingMapper(
+/** @param embedder takes `batchSize` images at once. */
+export function createEmbeddingMapper(
   engine: Engine,
-  { encoder, evaluated }: Method,
+  embedder: Embedder,
   data: Data,
   { seed, probe }: ExperimentConfig,
-  state: DeviceState,
-): Promise<EmbeddingMapper> {
+  batchSize: number,
+): EmbeddingMapper {
   const size = data.train.imageSize;
-  const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3], evaluated);
   const shown = choose(data.test ?? data.train, POINTS, seed, 'mapped images');
   const voters = data.test && data.train.labels ? choose(data.train, VOTERS, seed, 'kNN voters') : undefined;
   const embed = (state: DeviceState, set: ImageSet, signal: AbortSignal) =>
-    embedder.embed(state, evalBatches(set, { ...data, batchSize: BATCH }), { signal });
+    embedder.embed(state, evalBatches(set, { ...data, batchSize }), { signal });
 
-  async function knnTop1(state: DeviceState, test: Embeddings, signal: AbortSignal) {
+  /** Labels are looked at here, and nothing of it comes back to the training. */
+  async function scores(state: DeviceState, test: Embeddings, signal: AbortSignal): Promise<Record<string, number>> {
     const truth = shown.labels;
-    if (!voters?.labels || !truth || !data.classes) return undefined;
+    if (!voters?.labels || !truth || !data.classes) return {};
     const train = { embeddings: await embed(state, voters, signal), labels: voters.labels };
-    const options = { k: Math.min(probe.k, voters.size), temperature: probe.temperature, classes: data.classes.length };
-    const predictions = await knnPredict(engine, train, test, options, { signal });
-    return predictions.filter((label, i) => label === truth[i]).length / truth.length;
+    const classes = data.classes.length;
+    const options = { k: Math.min(probe.k, voters.size), temperature: probe.temperature, classes };
+    const top1 = (predictions: Int32Array) =>
+      predictions.filter((label, i) => label === truth[i]).length / truth.length;
+    return {
+      'eval/knn_top1': top1(await knnPredict(engine, train, test, options, { signal })),
+      'eval/probe_top1': top1(ridgePredict(train, test, classes)),
+    };
   }
 
   async function map(directory: string, state: DeviceState, step: number, signal: AbortSignal): Promise<EventBody[]> {
     const startedAt = performance.now();
     const embeddings = await embed(state, shown, signal);
     const events: EventBody[] = [];
-    const top1 = await knnTop1(state, embeddings, signal);
-    if (top1 !== undefined) events.push({ type: 'metrics', step, values: { 'eval/knn_top1': top1 } });
+    const values = await scores(state, embeddings, signal);
+    if (Object.keys(values).length > 0) events.push({ type: 'metrics', step, values });
     // A plane shows nothing of fewer than these.
     if (shown.size < 10) return events;
 
@@ -89,7 +94,7 @@ export async function createEmbeddingMapper(
     events.push({ type: 'embedding', step, file: `${name}.json`, kl });
     return events;
   }
-  return { map, dispose: () => embedder.dispose() };
+  return { map };
 }
 
 function choose(set: ImageSet, most: number, seed: number, what: string): ImageSet {

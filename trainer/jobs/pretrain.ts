@@ -10,14 +10,19 @@ import { random } from '../random/random';
 import { attend } from './attend';
 import { newestCheckpoint, pruneCheckpoints, saveCheckpoint } from './checkpoint';
 import { createEmbeddingMapper } from './embedding-map';
+import { createEmbedder } from '../evals/index';
 import { chooseEngine } from './engine-choice';
 import { createEvaluator } from './evaluate';
+import { createHealthMonitor } from './health-monitor';
 import { totalSteps } from './length';
 import { checkMemory } from './memory';
 import { createPainter } from './pictures';
 import { openRunData } from './run-data';
 import { scheduledInputs } from './scheduled-inputs';
 import type { Session } from './session';
+
+/** Images that are embedded at once, for maps and health. */
+const EMBEDDED = 128;
 
 /**
  * Trains from the newest checkpoint, or from the start, to the end or until somebody stops it. The same config,
@@ -55,7 +60,12 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   });
   // Compiled when first needed: the first point of the loss should not wait for them.
   const painter = once(() => createPainter(engine, method, data, seed, state));
-  const mapper = once(() => createEmbeddingMapper(engine, method, data, config, state));
+  const size = config.data.imageSize;
+  const embedder = once(() =>
+    createEmbedder(engine, method.encoder, state.specs, [EMBEDDED, size, size, 3], method.evaluated),
+  );
+  const mapper = once(async () => createEmbeddingMapper(engine, await embedder(), data, config, EMBEDDED));
+  const monitor = once(async () => createHealthMonitor(await embedder(), method, data, { seed, batchSize: EMBEDDED }));
   const evaluator = once(() => Promise.resolve(createEvaluator({ session, engine, method, data })));
 
   const { description } = engine;
@@ -138,6 +148,12 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       }
       if (step === 1 || due(settings.picturesEvery)) {
         emit(await (await painter()).paint(directory, state, step, given(step)));
+      }
+      if (step === 1 || due(settings.healthEvery)) {
+        await unlessEnding(requests.ending, async () => {
+          const values = await (await monitor()).measure(state, requests.ending);
+          if (Object.keys(values).length > 0) emit({ type: 'metrics', step, values });
+        });
       }
       if (due(settings.embedEvery)) {
         await unlessEnding(requests.ending, async () => {

@@ -66,19 +66,17 @@ export function dinoPictures({
       };
     },
 
-    read: ({ teacher_entropy, student_entropy, usage }) => ({
-      distributions: [
-        {
-          title: `entropy of the teacher's assignments of large views, in nats, of at most ${Math.log(usage!.data.length).toFixed(2)}`,
-          values: [...teacher_entropy!.data],
-        },
-        { title: "entropy of the student's assignments of all views, in nats", values: [...student_entropy!.data] },
-        {
-          title: 'prototypes: how often the teacher took each in the last steps, 1 if all alike',
-          values: [...usage!.data],
-        },
-      ],
-    }),
+    read({ teacher_entropy, student_entropy, usage }) {
+      const entropy = `Entropy of assignments in nats, of at most ${Math.log(usage!.data.length).toFixed(2)}`;
+      const taken = 'How often the teacher took each prototype in the last steps, 1 if all alike';
+      return {
+        distributions: [
+          { title: "teacher's, of large views", axis: entropy, values: [...teacher_entropy!.data] },
+          { title: "student's, of all views", axis: entropy, values: [...student_entropy!.data] },
+          { title: 'prototypes', axis: taken, values: [...usage!.data] },
+        ],
+      };
+    },
   };
 }
 

@@ -282,6 +282,9 @@ describe('the pictures', () => {
   it('tell how sure the assignments are and how the prototypes are used', async () => {
     const { distributions } = method.pictures.read!(await painted());
     expect(distributions!.map(({ values }) => values.length)).toEqual([2 * BATCH, 4 * BATCH, PROTOTYPES]);
+    const [teacher, student, prototypes] = distributions!.map(({ axis }) => axis);
+    expect(teacher).toBe(student);
+    expect(prototypes).not.toBe(student);
     for (const entropy of distributions![1]!.values) {
       expect(entropy).toBeGreaterThan(0);
       expect(entropy).toBeLessThan(Math.log(PROTOTYPES));
