@@ -148,6 +148,12 @@ const metricNames: Readonly<Record<string, MetricName>> = {
   'train/accuracy': { title: 'Accuracy at the task', unit: '%' },
   'train/hole_loss': { title: 'Loss in the hole', unit: '' },
   'train/colourful': { title: 'Images with colours', unit: '%' },
+  'train/chroma': {
+    title: 'Colourfulness of the guesses',
+    unit: '%',
+    about:
+      'Mean distance of the guessed colours from grey, relative to that of the true ones; of a few images of the batch.',
+  },
   'train/prototype_entropy': { title: 'Entropy of the prototypes in use', unit: 'nats' },
   'train/assignment_entropy': { title: 'Entropy of an assignment', unit: 'nats' },
   'train/teacher_student_kl': { title: 'Divergence from the teacher', unit: 'nats' },

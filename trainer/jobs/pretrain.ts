@@ -8,6 +8,7 @@ import { learningRate } from '../nn/schedule';
 import { trained, trainStep } from '../nn/train-step';
 import { random } from '../random/random';
 import { attend } from './attend';
+import { collapseNotices } from './collapse';
 import { newestCheckpoint, pruneCheckpoints, saveCheckpoint } from './checkpoint';
 import { createEmbeddingMapper } from './embedding-map';
 import { createEmbedder } from '../evals/index';
@@ -145,6 +146,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       if (step === from + 1 || due(settings.logEvery)) {
         emit({ type: 'metrics', step, values: { ...values, ...performanceOf(window) } });
         window = { images: 0, seconds: 0, waited: 0 };
+        for (const notice of collapseNotices(session.run(), method.failing, schedule)) emit(notice);
       }
       if (step === 1 || due(settings.picturesEvery)) {
         emit(await (await painter()).paint(directory, state, step, given(step)));
@@ -153,6 +155,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
         await unlessEnding(requests.ending, async () => {
           const values = await (await monitor()).measure(state, requests.ending);
           if (Object.keys(values).length > 0) emit({ type: 'metrics', step, values });
+          for (const notice of collapseNotices(session.run(), method.failing, schedule)) emit(notice);
         });
       }
       if (due(settings.embedEvery)) {

@@ -5,6 +5,7 @@ import type { Answer } from '../../protocol/events';
 import { softmaxCrossEntropy } from '../engine/ops';
 import type { HostTensors } from '../engine/types';
 import type { Loss } from '../nn/train-step';
+import type { Symptom } from './method';
 
 /** The mean cross entropy of logits [N, C] and truths [N] int32 in nats, and the share of them that is right. */
 export function choiceLoss(logits: Tensor2D, truths: Tensor1D): ReturnType<Loss> {
@@ -12,6 +13,21 @@ export function choiceLoss(logits: Tensor2D, truths: Tensor1D): ReturnType<Loss>
   return {
     loss: tf.mean<Scalar>(softmaxCrossEntropy(logits, truths)),
     metrics: { 'train/accuracy': tf.mean(tf.cast(right, 'float32')) },
+  };
+}
+
+/** Share of ln C from which on a cross entropy of C choices is that of a guess. */
+const GUESSING = 0.995;
+
+/** A mean cross entropy, `loss`, that says of `choices` choices no more than chance. */
+export function guessing(choices: number, more: Pick<Symptom, 'remedy' | 'patience'>): Symptom {
+  const chance = Math.log(choices);
+  return {
+    metric: 'train/loss',
+    side: 'above',
+    threshold: GUESSING * chance,
+    means: `the loss is that of a guess among ${choices}, ln ${choices} = ${chance.toFixed(2)}`,
+    ...more,
   };
 }
 

@@ -21,6 +21,7 @@ import { constant } from '../nn/initializers';
 import { dense, initDense } from '../nn/layers';
 import { patchify, unpatchify } from '../nn/patches';
 import { colourBins, labOfRgb, rgbOfLab } from './lab';
+import { lowerRate } from './method';
 import type { Method } from './method';
 
 const CHANNELS = 3;
@@ -34,6 +35,10 @@ const RANGE = 110;
 /** Of the average that follows how frequent the bins are: how much of it a step keeps. */
 const KEPT = 0.99;
 const PRIOR = 'buffer.prior';
+/** Images of a batch whose guesses are made colours, to tell of them how colourful they are. */
+const LOOKED_AT = 8;
+/** A share of the true colourfulness below which guesses are grey. */
+const ALL_GREY = 0.02;
 
 /** What the two targets have apart: what is predicted of a cell, the loss of it, and the colour that it means. */
 interface Target {
@@ -52,7 +57,7 @@ interface Target {
 }
 
 export function createColorization(config: ColorizationConfig, imageSize: number, encoder: PatchEncoder): Method {
-  const { cells, transform } = config;
+  const { cells, transform, optimizer } = config;
   const { width, patches, patchSize } = encoder;
   const target = config.target === 'bins' ? binsTarget(config) : regressionTarget();
   /** Cells of an image. */
@@ -109,10 +114,15 @@ export function createColorization(config: ColorizationConfig, imageSize: number
     draw: () => ({}),
 
     loss(params, inputs) {
-      const { losses, counts, colourful, buffers } = judge(params, inputs as ColorizationInputs);
+      const { losses, counts, colourful, buffers, predicted, ab } = judge(params, inputs as ColorizationInputs);
+      const rows = Math.min(LOOKED_AT, colourful.size) * count;
+      const looked = (values: Tensor2D): Tensor2D => tf.slice(values, [0, 0], [rows, -1]);
       return {
         loss: meanWhere<Scalar>(losses, counts),
-        metrics: { 'train/colourful': tf.mean(colourful) },
+        metrics: {
+          'train/colourful': tf.mean(colourful),
+          'train/chroma': tf.div(meanChroma(target.colours(looked(predicted))), meanChroma(looked(ab))),
+        },
         buffers,
       };
     },
@@ -143,8 +153,27 @@ export function createColorization(config: ColorizationConfig, imageSize: number
         };
       },
     },
+
+    failing: {
+      symptoms: [
+        {
+          metric: 'train/chroma',
+          side: 'below',
+          threshold: ALL_GREY,
+          means: 'all guesses are grey',
+          remedy:
+            config.target === 'bins'
+              ? `Raise pretrain.rebalance, now ${config.rebalance}, so that rare colours count more, or ${lowerRate(optimizer)}`
+              : `A regression takes the mean of all colours that are possible: set pretrain.target to "bins", or ${lowerRate(optimizer)}`,
+        },
+      ],
+      collapse: lowerRate(optimizer),
+    },
   };
 }
+
+/** Mean distance from grey of colours [R, 2], a scalar that is never 0. */
+const meanChroma = (ab: Tensor2D): Tensor => tf.add(tf.mean(tf.sqrt(tf.sum(tf.square(ab), 1))), 1e-3);
 
 /** Of all pixels of a data set, by channel, in 0 .. 1. */
 export interface Statistics {

@@ -6,6 +6,9 @@ import type { Pictures, Reading } from './method';
 
 const CHANNELS = 3;
 
+/** What a loss by chance means for a contrastive task. */
+export const allAlike = 'Views of all images are projected alike. In most cases the updates are too large:';
+
 /** The running statistics that a forward pass has moved, by the names of the state that they are kept in. */
 export type Updates = Record<string, Tensor>;
 

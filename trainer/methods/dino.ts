@@ -23,13 +23,19 @@ import type { Encoder } from '../nn/encoder';
 import { constant } from '../nn/initializers';
 import { initTeacher, teacherOf, TEACHER_PREFIX } from '../nn/train-step';
 import { dinoPictures } from './dino-pictures';
-import type { Method } from './method';
+import { lowerRate } from './method';
+import type { Failing, Method } from './method';
 
 /** The moving mean of the teacher's outputs, [K]. */
 const CENTER = 'buffer.center';
 /** The moving mean of the teacher's assignments, [K]: only to look at. */
 const USAGE = 'buffer.usage';
 const USAGE_MOMENTUM = 0.9;
+
+/** Prototypes, in the sense of an entropy, of which fewer are an answer for everything. */
+const FEW_PROTOTYPES = 8;
+/** Share of the highest entropy from which on an assignment says nothing. */
+const EVEN = 0.95;
 
 const LARGE = ['global1', 'global2'];
 
@@ -176,6 +182,43 @@ export function createDino(config: DinoConfig, imageSize: number, encoder: Encod
       compare: (state, inputs) => compare(state, inputs, studentOutputs(state, inputs), teacherOutputs(state, inputs)),
       usage: (state) => state[USAGE]!,
     }),
+
+    failing: failingOf(config),
+  };
+}
+
+/** The two ways to one answer for everything (section 5.3 of the paper), and what keeps from them. */
+function failingOf(config: DinoConfig): Failing {
+  const { head, teacherMomentum, teacherTemperature, centerMomentum, optimizer } = config;
+  const { prototypes } = head;
+  const few = Math.min(FEW_PROTOTYPES, Math.max(1.5, prototypes / 8));
+  const follows =
+    teacherMomentum < 0.99
+      ? `The teacher follows the student too fast: raise pretrain.teacherMomentum, now ${teacherMomentum}, to 0.996 or more`
+      : `Raise pretrain.teacherMomentum, now ${teacherMomentum}, or ${lowerRate(optimizer)}`;
+  const decentred =
+    centerMomentum > 0.95
+      ? `The centre follows too slowly: lower pretrain.centerMomentum, now ${centerMomentum}`
+      : follows;
+  const highest = Math.max(...teacherTemperature);
+  return {
+    symptoms: [
+      {
+        metric: 'train/prototype_entropy',
+        side: 'below',
+        threshold: Math.log(few),
+        means: `the teacher takes fewer than ${few} of ${prototypes} prototypes for all images`,
+        remedy: teacherMomentum < 0.99 ? follows : decentred,
+      },
+      {
+        metric: 'train/assignment_entropy',
+        side: 'above',
+        threshold: EVEN * Math.log(prototypes),
+        means: `the teacher takes all ${prototypes} prototypes alike for every image, an entropy of ln ${prototypes} = ${Math.log(prototypes).toFixed(2)}`,
+        remedy: `The teacher is not sharp enough: lower pretrain.teacherTemperature, which reaches ${highest}. ${follows}`,
+      },
+    ],
+    collapse: follows,
   };
 }
 

@@ -14,6 +14,7 @@ import type { Specs, Tensors } from '../engine/types';
 import type { PatchEncoder } from '../nn/encoder';
 import { unpatchify } from '../nn/patches';
 import { drawHoles } from './holes';
+import { lowerRate, onlyMean } from './method';
 import type { Method } from './method';
 import type { TokenDecoder } from './token-decoder';
 
@@ -25,7 +26,7 @@ export function createInpainting(
   encoder: PatchEncoder,
   decoder: TokenDecoder,
 ): Method {
-  const { overlapWeight, transform } = config;
+  const { overlapWeight, transform, optimizer } = config;
 
   /** The image as the model completes it, from what is outside of its holes: [B, H, W, C]. */
   function complete(params: Tensors, { images, hole }: InpaintingInputs): Tensor4D {
@@ -89,6 +90,11 @@ export function createInpainting(
           loss: weightedMean(errors(guess, images), weights(own), [1, 2, 3]), // [B]
         };
       },
+    },
+
+    failing: {
+      symptoms: [onlyMean('train/hole_loss', 1, { remedy: lowerRate(optimizer) })],
+      collapse: lowerRate(optimizer),
     },
   };
 }

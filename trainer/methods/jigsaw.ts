@@ -21,7 +21,8 @@ import type { Tensors } from '../engine/types';
 import type { Encoder } from '../nn/encoder';
 import { dense, initDense } from '../nn/layers';
 import { pickPatches, unpatchify } from '../nn/patches';
-import { choiceLoss, paintChoices, readAnswers } from './choice';
+import { choiceLoss, guessing, paintChoices, readAnswers } from './choice';
+import { lowerRate } from './method';
 import type { Method } from './method';
 
 const CHANNELS = 3;
@@ -37,7 +38,7 @@ export function createJigsaw(
   tileEncoder: Encoder,
   orders: Uint8Array,
 ): Method {
-  const { grid, permutations, hiddenWidth, transform } = config;
+  const { grid, permutations, hiddenWidth, transform, optimizer } = config;
   const { cell, tile, margin } = tilingOf(config, imageSize);
   const tiles = grid * grid;
   const room = cell - tile + 1;
@@ -139,6 +140,16 @@ export function createJigsaw(
       },
 
       read: (painted) => ({ answers: readAnswers(painted, (permutation) => nameOf(orders, tiles, permutation)) }),
+    },
+
+    failing: {
+      symptoms: [
+        guessing(permutations, {
+          remedy: `Lower pretrain.permutations, now ${permutations}, or train for more pretrain.steps: puzzles are often solved only after a long while. Else ${lowerRate(optimizer)}`,
+          patience: 0.3,
+        }),
+      ],
+      collapse: lowerRate(optimizer),
     },
   };
 }

@@ -16,6 +16,7 @@ import type { PatchEncoder } from '../nn/encoder';
 import { patchify, pickPatches, unpatchify } from '../nn/patches';
 import type { Decoder } from './mae-decoder';
 import { drawShuffles } from './mae-masking';
+import { lowerRate, onlyMean } from './method';
 import type { Method } from './method';
 
 const CHANNELS = 3;
@@ -26,7 +27,7 @@ export function visiblePatches(patches: number, maskRatio: number): number {
 }
 
 export function createMae(config: MaeConfig, imageSize: number, encoder: PatchEncoder, decoder: Decoder): Method {
-  const { maskRatio, masking, normalizeTarget, transform } = config;
+  const { maskRatio, masking, normalizeTarget, transform, optimizer } = config;
   const { patches, patchSize } = encoder;
   const visible = visiblePatches(patches, maskRatio);
   const values = patchSize * patchSize * CHANNELS;
@@ -94,6 +95,14 @@ export function createMae(config: MaeConfig, imageSize: number, encoder: PatchEn
           loss: tf.mean(errors(tf.slice(shuffled, [0, visible, 0]), own), 1), // [B]
         };
       },
+    },
+
+    failing: {
+      symptoms: [
+        // Targets have mean 0 and variance 1, as pixels over all images, or within a patch (by the unbiased variance).
+        onlyMean('train/loss', normalizeTarget ? (values - 1) / values : 1, { remedy: lowerRate(optimizer) }),
+      ],
+      collapse: `${lowerRate(optimizer)}; or raise pretrain.maskRatio, now ${maskRatio}, so that neighbours give less away`,
     },
   };
 }

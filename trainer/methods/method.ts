@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import type { TransformConfig } from '../../protocol/config';
+import type { OptimizerConfig, TransformConfig } from '../../protocol/config';
 import type { Answer, Distribution, Similarities } from '../../protocol/events';
 import type { HostTensors, Specs, Tensors, TypedArray } from '../engine/types';
 import type { Encoder } from '../nn/encoder';
@@ -35,6 +35,29 @@ export interface Method extends Training {
   readonly evaluated?: <T>(state: Readonly<Record<string, T>>) => Readonly<Record<string, T>>;
   /** What it means to learn this task, for people to look at. */
   readonly pictures: Pictures;
+  /** How failing at it shows. */
+  readonly failing: Failing;
+}
+
+/** How failing to learn a task shows, and which value of the config to change then. */
+export interface Failing {
+  readonly symptoms: readonly Symptom[];
+  /** What to do when all images get the same embedding: the likely cause, and the value to change. */
+  readonly collapse: string;
+}
+
+/** A metric that stays at a value from which nothing is learned. */
+export interface Symptom {
+  readonly metric: string;
+  /** It shows when the metric is at least, or at most, this. */
+  readonly side: 'above' | 'below';
+  readonly threshold: number;
+  /** What it means: "The loss is that of answers by chance". */
+  readonly means: string;
+  /** The likely cause, and the value of the config to change. */
+  readonly remedy: string;
+  /** Share of a training in which it may well be so before the task is learned; by default a tenth. */
+  readonly patience?: number;
 }
 
 export interface View {
@@ -50,6 +73,22 @@ export interface Progress {
   /** Updates in one pass over the images. */
   readonly epochSteps: number;
 }
+
+/** The remedy that all methods have in common. */
+export const lowerRate = ({ baseLr }: OptimizerConfig): string =>
+  `lower pretrain.optimizer.baseLr, now ${baseLr}, or lengthen pretrain.optimizer.warmup`;
+
+/** Share of the error of predicting the mean from which on no more than that is predicted. */
+const ONLY_MEAN = 0.97;
+
+/** A squared error, `metric`, that is no better than that of predicting the mean, `ofMean`. */
+export const onlyMean = (metric: string, ofMean: number, more: Pick<Symptom, 'remedy'>): Symptom => ({
+  metric,
+  side: 'above',
+  threshold: ONLY_MEAN * ofMean,
+  means: `the error is that of predicting the mean of all pixels, ${ofMean.toFixed(2)}`,
+  ...more,
+});
 
 /** Pictures of what is asked and what is answered, for the same inputs as `loss`, and what is read from them. */
 export interface Pictures {

@@ -25,9 +25,11 @@ import { head, initHead } from '../nn/heads';
 import type { HeadConfig } from '../nn/heads';
 import { normal } from '../nn/initializers';
 import { BUFFER_PREFIX, TEACHER_PREFIX, initTeacher, teacherOf } from '../nn/train-step';
-import { accuracy, normalized, pairPictures, pairSpecs } from './contrast';
+import { guessing } from './choice';
+import { accuracy, allAlike, normalized, pairPictures, pairSpecs } from './contrast';
 import type { Comparison, Pair, Updates } from './contrast';
-import type { Method } from './method';
+import { lowerRate } from './method';
+import type { Method, Symptom } from './method';
 
 const QUEUE = `${BUFFER_PREFIX}queue`;
 /** The momentum encoder's parts, and their running statistics. */
@@ -62,13 +64,22 @@ export function createMoco(config: MocoConfig, imageSize: number, encoder: Encod
     loss: contrast.loss,
 
     pictures: pairPictures(contrast.note, contrast.compare),
+
+    failing: { symptoms: [contrast.symptom(remedyOf(config))], collapse: remedyOf(config) },
   };
 }
+
+/** A momentum encoder that follows too fast gives keys that change under the queries. */
+const remedyOf = ({ momentum, optimizer }: MocoConfig): string =>
+  momentum < 0.99
+    ? `raise pretrain.momentum, now ${momentum}, to 0.99 or more`
+    : `${lowerRate(optimizer)}; with batches of few images, raise pretrain.momentum, now ${momentum}`;
 
 /** Where the versions differ. */
 interface Contrast extends Pick<Method, 'isFrozen' | 'loss'> {
   readonly init: (seed: number) => HostTensors;
   readonly note: string;
+  readonly symptom: (remedy: string) => Symptom;
   readonly compare: (params: Tensors, pair: Pair) => Comparison;
 }
 
@@ -126,6 +137,8 @@ function queueContrast({ queue: size, temperature, projector }: MocoConfig, enco
       'The first view asks for its key, the second view as the momentum encoder sees it. Negatives are the newest keys of ' +
       'the queue; the loss is against all of it. Similarities are of projections, not of embeddings.',
 
+    symptom: (remedy) => guessing(1 + size, { remedy: `${allAlike} ${remedy}` }),
+
     compare(params, pair) {
       const queue = params[QUEUE] as Tensor2D;
       const queries = normalized(project(params, pair.first));
@@ -145,7 +158,7 @@ function queueContrast({ queue: size, temperature, projector }: MocoConfig, enco
 const SHOWN = 64;
 
 /** Version 3: each view asks for the other view's key among all keys of its batch; the predictor makes the question. */
-function batchContrast({ temperature, projector, backbone }: MocoConfig, encoder: Encoder): Contrast {
+function batchContrast({ temperature, projector, backbone, batchSize }: MocoConfig, encoder: Encoder): Contrast {
   // As in the authors' code: for a ViT a deeper projector, and a batch norm at the end of the predictor.
   const isVit = backbone.type === 'vit';
   const projection: HeadConfig = { widths: headWidths(encoder.width, projector, isVit ? 3 : 2), norms: 'all' };
@@ -194,6 +207,14 @@ function batchContrast({ temperature, projector, backbone }: MocoConfig, encoder
     note:
       'Each view asks for the key of the other, which the momentum encoder makes. Compared are the question of the first ' +
       'view and the key of the second. The loss is among the images shown, so it is smaller than in a larger batch.',
+
+    symptom(remedy) {
+      const symptom = guessing(batchSize, { remedy: `${allAlike} ${remedy}` });
+      // The loss is the sum of both directions, times 2 T.
+      const factor = 4 * temperature;
+      const means = `${symptom.means}, times ${factor} as its two directions are scaled`;
+      return { ...symptom, threshold: factor * symptom.threshold, means };
+    },
 
     compare(params, { first, second }) {
       const [q1, q2] = [queries(params, first), queries(params, second)];

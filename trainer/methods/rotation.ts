@@ -12,12 +12,13 @@ import type { RotationConfig } from '../../protocol/config';
 import type { Tensors } from '../engine/types';
 import type { Encoder } from '../nn/encoder';
 import { dense, initDense } from '../nn/layers';
-import { choiceLoss, paintChoices, readAnswers } from './choice';
+import { choiceLoss, guessing, paintChoices, readAnswers } from './choice';
+import { lowerRate } from './method';
 import type { Method } from './method';
 
 const TURNS = 4;
 
-export function createRotation({ transform }: RotationConfig, imageSize: number, encoder: Encoder): Method {
+export function createRotation({ transform, optimizer }: RotationConfig, imageSize: number, encoder: Encoder): Method {
   /** images [N, H, W, C] -> [N, 4]; `updates` as of `Encoder.embed`. */
   const logits = (params: Tensors, images: Tensor4D, updates?: Record<string, Tensor>): Tensor2D =>
     dense(params, 'head', encoder.embed(params, images, updates));
@@ -64,6 +65,16 @@ export function createRotation({ transform }: RotationConfig, imageSize: number,
       },
 
       read: (painted) => ({ answers: readAnswers(painted, (turn) => `${turn * 90}°`) }),
+    },
+
+    failing: {
+      symptoms: [
+        guessing(TURNS, {
+          remedy: `${lowerRate(optimizer)}, or train for more pretrain.steps: turns are often told only after a long while. Images without an upright side cannot be told at all`,
+          patience: 0.3,
+        }),
+      ],
+      collapse: lowerRate(optimizer),
     },
   };
 }

@@ -16,12 +16,14 @@ import type { Tensors } from '../engine/types';
 import type { Encoder } from '../nn/encoder';
 import { head, initHead } from '../nn/heads';
 import type { HeadConfig } from '../nn/heads';
-import { accuracy, normalized, pairPictures, pairSpecs } from './contrast';
+import { guessing } from './choice';
+import { accuracy, allAlike, normalized, pairPictures, pairSpecs } from './contrast';
 import type { Pair, Updates } from './contrast';
+import { lowerRate } from './method';
 import type { Method } from './method';
 
 export function createSimclr(config: SimclrConfig, imageSize: number, encoder: Encoder): Method {
-  const { temperature, transform, projector } = config;
+  const { temperature, transform, projector, batchSize, optimizer } = config;
   const view = { imageSize, transform };
   const hidden = Array.from({ length: projector.layers - 1 }, () => projector.hidden);
   const projection: HeadConfig = { widths: [encoder.width, ...hidden, projector.output], norms: 'all' };
@@ -76,5 +78,10 @@ export function createSimclr(config: SimclrConfig, imageSize: number, encoder: E
         return { first, second, loss: tf.mean<Tensor1D>(losses, 0) };
       },
     ),
+
+    failing: {
+      symptoms: [guessing(2 * batchSize - 1, { remedy: `${allAlike} ${lowerRate(optimizer)}` })],
+      collapse: lowerRate(optimizer),
+    },
   };
 }
