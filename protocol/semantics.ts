@@ -12,7 +12,9 @@ import type {
   OptimizerConfig,
   TransferConfig,
   TransformConfig,
+  VitConfig,
 } from './config';
+import { vitSizes } from './training';
 
 export type JsonPath = readonly (string | number)[];
 
@@ -53,6 +55,7 @@ function checkData({ data, pretrain }: ExperimentConfig, complain: Complain): vo
 function checkBackbone({ data: { imageSize }, pretrain: { backbone } }: ExperimentConfig, complain: Complain): boolean {
   if (backbone.type !== 'vit') return true;
   const { patchSize } = backbone;
+  checkSize(backbone, complain);
   checkTransformer(backbone, ['pretrain', 'backbone'], complain);
   if (Math.round(backbone.width * backbone.mlpRatio) < 1) {
     complain(
@@ -66,6 +69,19 @@ function checkBackbone({ data: { imageSize }, pretrain: { backbone } }: Experime
     `The patch size must divide the image size: ${imageSize} is not a multiple of ${patchSize}; use one of ${divisors(imageSize).join(', ')}.`,
   );
   return false;
+}
+
+/** A named size is what it says. */
+function checkSize({ size, ...given }: VitConfig, complain: Complain): void {
+  if (size === undefined) return;
+  for (const key of ['width', 'depth', 'heads'] as const) {
+    const own = vitSizes[size][key];
+    if (given[key] === own) continue;
+    complain(
+      ['pretrain', 'backbone', key],
+      `The size "${size}" has ${key === 'heads' ? '' : 'a '}${key} of ${own}, not ${given[key]}; remove "${key}", or "size" to give width, depth and heads yourself.`,
+    );
+  }
 }
 
 /** Side in px of the smallest cell that has room for a tile and a gap. */

@@ -18,12 +18,27 @@ export function oneOf<
   return z.preprocess(named, z.discriminatedUnion(key, options));
 }
 
+/** The sizes that have a name (Touvron et al. 2020, table 1, and Dosovitskiy et al. 2020). */
+export const vitSizes = {
+  tiny: { width: 192, depth: 12, heads: 3 },
+  small: { width: 384, depth: 12, heads: 6 },
+  base: { width: 768, depth: 12, heads: 12 },
+} as const;
+
 const VitConfig = z.strictObject({
   type: z.literal('vit').describe('Vision Transformer (Dosovitskiy et al. 2020).'),
+  size: z
+    .enum(['tiny', 'small', 'base'])
+    .optional()
+    .describe(
+      'Width, depth and heads by name: `tiny` 192, 12 and 3; `small` 384, 12 and 6; `base` 768, 12 and 12. Leave it out to give them yourself.',
+    ),
   patchSize: positiveInt.default(4).describe('Side of a square patch in pixels; must divide `imageSize`.'),
-  width: positiveInt.default(192).describe('Width of a token; must be a multiple of `heads` and of 4.'),
-  depth: positiveInt.default(12).describe('Number of transformer blocks.'),
-  heads: positiveInt.default(3).describe('Attention heads per block.'),
+  width: positiveInt
+    .optional()
+    .describe('Width of a token; must be a multiple of `heads` and of 4. That of `size`, or 192.'),
+  depth: positiveInt.optional().describe('Number of transformer blocks. That of `size`, or 12.'),
+  heads: positiveInt.optional().describe('Attention heads per block. Those of `size`, or 3.'),
   mlpRatio: z.number().gt(0).default(4).describe('Hidden width of the MLP, as a multiple of `width`.'),
 });
 
@@ -38,9 +53,13 @@ const ResnetConfig = z.strictObject({
   width: positiveInt.default(64).describe('Channels of the first stage; each later one has twice as many.'),
 });
 
-export const BackboneConfig = oneOf('type', 'vit', [VitConfig, ResnetConfig]).describe(
-  'The encoder that is pretrained and then reused.',
-);
+/** A parsed ViT always says its width, depth and heads. */
+const withSize = (backbone: z.output<typeof VitConfig> | z.output<typeof ResnetConfig>) =>
+  backbone.type === 'vit' ? { ...vitSizes[backbone.size ?? 'tiny'], ...backbone } : backbone;
+
+export const BackboneConfig = oneOf('type', 'vit', [VitConfig, ResnetConfig])
+  .transform(withSize)
+  .describe('The encoder that is pretrained and then reused.');
 
 interface OptimizerDefaults {
   readonly type?: 'adamw' | 'sgd' | 'lars';
@@ -151,7 +170,7 @@ export const withLength =
     config.steps === undefined && config.epochs === undefined ? { ...config, epochs } : config;
 
 export type BackboneConfig = z.output<typeof BackboneConfig>;
-export type VitConfig = z.output<typeof VitConfig>;
+export type VitConfig = Extract<BackboneConfig, { readonly type: 'vit' }>;
 export type ResnetConfig = z.output<typeof ResnetConfig>;
 export type OptimizerConfig = z.output<ReturnType<typeof optimizerConfig>>;
 export type TransformConfig = z.output<ReturnType<typeof transformConfig>>;

@@ -26,6 +26,12 @@ describe('the JSON schema', () => {
     expect(pretrain?.properties?.normalizeTarget?.examples).toEqual([true, false]);
   });
 
+  it('offers the sizes of a ViT, and says what they are', () => {
+    const { size } = schema.properties?.pretrain?.properties?.backbone?.properties ?? {};
+    expect(size?.examples).toEqual(['tiny', 'small', 'base']);
+    expect(size?.description).toContain('`small` 384, 12 and 6');
+  });
+
   it('never complains, since the validation already does', () => {
     const annotations =
       /^(\$schema|default|description|markdownDescription|examples|properties|items|allowTrailingCommas|defaultSnippets)$/;

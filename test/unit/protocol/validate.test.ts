@@ -32,6 +32,19 @@ describe('a valid config', () => {
     expect(parseExperiment(JSON.stringify(once.config))).toEqual(once);
   });
 
+  it.each([
+    ['{ }', { width: 192, depth: 12, heads: 3 }],
+    ['{ "size": "tiny" }', { size: 'tiny', width: 192, depth: 12, heads: 3 }],
+    ['{ "size": "small", "patchSize": 8 }', { size: 'small', patchSize: 8, width: 384, depth: 12, heads: 6 }],
+    ['{ "size": "base" }', { size: 'base', width: 768, depth: 12, heads: 12 }],
+    ['{ "width": 64, "heads": 4 }', { width: 64, depth: 12, heads: 4 }],
+  ])('says how large the ViT %s is, and says the same when it is read again', (backbone, size) => {
+    const parsed = parseExperiment(experiment(`"pretrain": { "backbone": ${backbone} }`));
+    if (!parsed.ok) throw new Error('expected a config');
+    expect(parsed.config.pretrain.backbone).toMatchObject(size);
+    expect(parseExperiment(JSON.stringify(parsed.config))).toEqual(parsed);
+  });
+
   it('may have comments, trailing commas and a byte-order mark', () => {
     const text = '\uFEFF// mine\n{ "data": { "source": "photos", /* all */ }, }';
     expect(parseExperiment(text).ok).toBe(true);
@@ -159,6 +172,11 @@ describe('values', () => {
 describe('values that do not go together', () => {
   it.each([
     ['"pretrain": { "backbone": { "patchSize": 5 } }', '5', /32 is not a multiple of 5; use one of 1, 2, 4, 8, 16, 32/],
+    [
+      '"pretrain": { "backbone": { "size": "small", "width": 192 } }',
+      '192',
+      /"small" has a width of 384, not 192; remove "width", or "size"/,
+    ],
     ['"pretrain": { "backbone": { "heads": 5 } }', '5', /192 is not a multiple of 5/],
     ['"pretrain": { "backbone": { "mlpRatio": 0.001 } }', '0.001', /leaves no hidden units; use at least/],
     ['"pretrain": { "maskRatio": 1e-20 }', '1e-20', /hides none; use at least 0\.015625/],
