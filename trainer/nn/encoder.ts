@@ -1,6 +1,14 @@
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { HostTensors, Tensors } from '../engine/types';
 
+/** What a forward of fine-tuning has of its own. */
+export interface Tuning {
+  /** The first layer (see `layerOf`) that learns. Those before it stay as in evaluation: 0 by default, so none. */
+  readonly from?: number;
+  /** Stochastic depth: what each residual branch is multiplied with for each image, [branches, B] (drop-path.ts). */
+  readonly branches?: Tensor2D;
+}
+
 /**
  * A backbone as everything that reuses it sees it. Parameters are named tensors under
  * `encoder.`; every function is pure and traceable.
@@ -17,7 +25,7 @@ export interface Encoder {
    * images [B, H, W, C], normalised -> embedding [B, width] (the mean over all places of the image). With `updates` as in
    * training, where batch norms go by the batch and write their next running statistics there; without, by the running ones.
    */
-  embed(params: Tensors, images: Tensor4D, updates?: Record<string, Tensor>): Tensor2D;
+  embed(params: Tensors, images: Tensor4D, updates?: Record<string, Tensor>, tuning?: Tuning): Tensor2D;
   /**
    * The embedding after each block, in order, the last one as `embed` gives it: images [B, H, W, C], normalised -> one
    * [B, width of the block] for each block. Of a ViT all are behind the final norm, as DINO takes the features of several
@@ -30,6 +38,8 @@ export interface Encoder {
    */
   layerOf(parameter: string): number;
   readonly layers: number;
+  /** Residual branches, as many in each block, in order. */
+  readonly branches: number;
 }
 
 /** A backbone whose tokens are patches, so that a method may hide some before they enter. */

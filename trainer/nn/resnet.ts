@@ -11,7 +11,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { HostTensors, Tensors } from '../engine/types';
 import { batchNorm, initBatchNorm } from './batch-norm';
-import type { Encoder } from './encoder';
+import type { Encoder, Tuning } from './encoder';
 import { heNormal } from './initializers';
 import { parameter } from './layers';
 
@@ -63,10 +63,13 @@ export function createResNet(config: ResNetConfig): Encoder {
   const embeddingWidth = blocks.at(-1)!.branch.at(-1)!.outputs;
 
   /** What each block makes of images [B, H, W, C]: [B, h, w, its channels]. */
-  function throughBlocks(params: Tensors, images: Tensor4D, updates?: Updates): Tensor4D[] {
-    let x = tf.relu(through(stem, params, images, updates)); // [B, H, W, width]
+  function throughBlocks(params: Tensors, images: Tensor4D, updates?: Updates, tuning: Tuning = {}): Tensor4D[] {
+    const { from = 0, branches } = tuning;
+    const learning = (layer: number) => (layer >= from ? updates : undefined);
+    const factors = branches && tf.split(branches, blocks.length); // each [1, B]
+    let x = tf.relu(through(stem, params, images, learning(0))); // [B, H, W, width]
     if (config.stem === 'standard') x = tf.maxPool(x, 3, 2, 1); // [B, H / 4, W / 4, width]
-    return blocks.map((block) => (x = residual(block, params, x, updates)));
+    return blocks.map((block, i) => (x = residual(block, params, x, learning(i + 1), factors?.[i])));
   }
   const pooled = (x: Tensor4D) => tf.mean<Tensor2D>(x, [1, 2]); // [B, D]
 
@@ -74,10 +77,11 @@ export function createResNet(config: ResNetConfig): Encoder {
     width: embeddingWidth,
     // The stem, then the blocks; nothing comes after the last one but the head.
     layers: blocks.length + 1,
+    branches: blocks.length,
 
     init: (seed) => Object.assign({}, ...layers.map((each) => initLayer(each, seed))) as HostTensors,
 
-    embed: (params, images, updates) => pooled(throughBlocks(params, images, updates).at(-1)!),
+    embed: (params, images, updates, tuning) => pooled(throughBlocks(params, images, updates, tuning).at(-1)!),
 
     embedLayers: (params, images) => throughBlocks(params, images).map(pooled),
 
@@ -138,11 +142,19 @@ function through({ name, norm, side, stride }: Layer, params: Tensors, x: Tensor
   return batchNorm(params, norm, tf.conv2d(x, kernel, stride, (side - 1) / 2), updates);
 }
 
-function residual({ branch, shortcut }: Block, params: Tensors, x: Tensor4D, updates?: Updates): Tensor4D {
+/** x [B, h, w, in] -> [B, h / stride, w / stride, out]; `factor` [1, B] of the branch, for each image. */
+function residual(
+  { branch, shortcut }: Block,
+  params: Tensors,
+  x: Tensor4D,
+  updates?: Updates,
+  factor?: Tensor,
+): Tensor4D {
   let y = x;
   branch.forEach((each, i) => {
     y = through(each, params, i === 0 ? y : tf.relu(y), updates);
   });
+  if (factor) y = tf.mul(y, tf.reshape(factor, [-1, 1, 1, 1]));
   const straight = shortcut ? through(shortcut, params, x, updates) : x;
   return tf.relu(tf.add(y, straight));
 }

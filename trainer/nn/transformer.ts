@@ -1,6 +1,6 @@
 /** The pre-norm transformer block of ViT (Dosovitskiy et al. 2020), shared by encoders and decoders. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import { gelu, scaledDotProductAttention } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { dense, initDense, initLayerNorm, layerNorm, normedDense } from './layers';
@@ -35,9 +35,13 @@ export function initTransformer(name: string, config: TransformerConfig, seed: n
   return Object.assign({}, ...blocks, initLayerNorm(`${name}.norm`, width)) as HostTensors;
 }
 
+/** Residual branches of a block: attention, and MLP. */
+export const BRANCHES = 2;
+
 /**
  * tokens [B, N, D] through all blocks and the final norm -> [B, N - from, D], those from `from` on: the others matter to
- * the last block only by what it attends to.
+ * the last block only by what it attends to. `branches` [depth * BRANCHES, B] is what each residual branch is multiplied
+ * with for each image; 1 when it is not given.
  */
 export function transformer(
   params: Tensors,
@@ -45,10 +49,15 @@ export function transformer(
   config: TransformerConfig,
   tokens: Tensor3D,
   from = 0,
+  branches?: Tensor2D,
 ): Tensor3D {
   const parts = partsOf(tokens.shape[0], tokens.size * config.mlpRatio);
-  if (parts === 1) return throughBlocks(params, name, config, tokens, from);
-  return tf.concat(tf.split<Tensor3D>(tokens, parts).map((part) => throughBlocks(params, name, config, part, from)));
+  if (parts === 1) return throughBlocks(params, name, config, tokens, from, branches);
+  const factors = branches && tf.split<Tensor2D>(branches, parts, 1);
+  const passed = tf
+    .split<Tensor3D>(tokens, parts)
+    .map((part, i) => throughBlocks(params, name, config, part, from, factors?.[i]));
+  return tf.concat(passed);
 }
 
 /** tokens [B, N, D] as `transformer` takes them -> what each block makes of them, behind the final norm: [B, N, D] each. */
@@ -85,22 +94,40 @@ function throughBlocks(
   config: TransformerConfig,
   tokens: Tensor3D,
   from: number,
+  branches?: Tensor2D,
 ): Tensor3D {
   const [batch, count, width] = tokens.shape;
+  const factors = branches && tf.split(branches, config.depth * BRANCHES); // each [1, B]
   let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
   for (let i = 0; i < config.depth; i++) {
     const first = i === config.depth - 1 ? from : 0;
-    x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch, first);
+    const own = factors?.slice(i * BRANCHES, (i + 1) * BRANCHES);
+    x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch, first, own);
   }
   return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count - from, width]);
 }
 
-/** x [B*N, D] -> [B*M, D], tokens `from` and later. */
-function throughBlock(params: Tensors, block: string, heads: number, x: Tensor2D, batch: number, from = 0): Tensor2D {
+/** x [B*N, D] -> [B*M, D], tokens `from` and later; `factors` of its two branches, [1, B] each. */
+function throughBlock(
+  params: Tensors,
+  block: string,
+  heads: number,
+  x: Tensor2D,
+  batch: number,
+  from = 0,
+  factors?: readonly Tensor[],
+): Tensor2D {
   const width = x.shape[1];
   const kept: Tensor2D = tf.reshape(rest(tf.reshape(x, [batch, -1, width]), from), [-1, width]); // [B*M, D]
-  const mixed = tf.add<Tensor2D>(kept, attention(params, block, heads, x, batch, from));
-  return tf.add(mixed, mlp(params, block, mixed));
+  const mixed = tf.add<Tensor2D>(kept, times(attention(params, block, heads, x, batch, from), factors?.[0]));
+  return tf.add(mixed, times(mlp(params, block, mixed), factors?.[1]));
+}
+
+/** A branch x [B*M, D], each image times its own factor [1, B]. */
+function times(x: Tensor2D, factor?: Tensor): Tensor2D {
+  if (!factor) return x;
+  const rows = tf.mul(tf.reshape(x, [factor.size, -1]), tf.reshape(factor, [-1, 1])); // [B, M*D]
+  return tf.reshape(rows, x.shape);
 }
 
 /**

@@ -14,7 +14,7 @@ import type { PatchEncoder } from './encoder';
 import { dense, initDense } from './layers';
 import { patchify, pickPatches } from './patches';
 import { sinCosPositions } from './positions';
-import { initTransformer, lastAttention, transformer, transformerLayers } from './transformer';
+import { BRANCHES, initTransformer, lastAttention, transformer, transformerLayers } from './transformer';
 import type { TransformerConfig } from './transformer';
 
 export interface VitConfig extends TransformerConfig {
@@ -48,8 +48,8 @@ export function createVit(config: VitConfig): PatchEncoder {
     return tf.add(dense(params, 'encoder.patch', patchify(images, patchSize)), where);
   }
 
-  function tokens(params: Tensors, images: Tensor4D): Tensor3D {
-    return transformer(params, 'encoder', config, placed(params, images));
+  function tokens(params: Tensors, images: Tensor4D, branches?: Tensor2D): Tensor3D {
+    return transformer(params, 'encoder', config, placed(params, images), 0, branches);
   }
 
   return {
@@ -59,18 +59,20 @@ export function createVit(config: VitConfig): PatchEncoder {
     heads: config.heads,
     // The input, then the blocks; what comes after the last block counts with the head.
     layers: depth + 1,
+    branches: depth * BRANCHES,
 
     init: (seed) => ({
       ...initDense('encoder.patch', patchValues, width, seed),
       ...initTransformer('encoder', config, seed),
     }),
 
-    embed: (params, images) => tf.mean<Tensor2D>(tokens(params, images), 1), // [B, D]
+    // Nothing here depends on the batch, so that layers which do not learn are as in evaluation anyway.
+    embed: (params, images, _updates, tuning) => tf.mean<Tensor2D>(tokens(params, images, tuning?.branches), 1), // [B, D]
 
     embedLayers: (params, images) =>
       transformerLayers(params, 'encoder', config, placed(params, images)).map((x) => tf.mean<Tensor2D>(x, 1)), // [B, D]
 
-    tokens,
+    tokens: (params, images) => tokens(params, images),
 
     attention: (params, images) => lastAttention(params, 'encoder', config, placed(params, images)),
 
