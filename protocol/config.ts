@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { PretrainConfig } from './methods/index';
-import { lengthFields, optimizerConfig, positiveInt, transformConfig, withLength } from './training';
+import { lengthFields, optimizerConfig, positiveInt, share, transformConfig, withLength } from './training';
 
 /** What every data set says of its images. */
 const imagesOf = (where: string) => ({
@@ -91,15 +91,53 @@ export const FinetuneConfig = z
       .max(1)
       .default(0.75)
       .describe('Each block nearer to the input learns this much slower than the next.'),
+    blocks: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        'Train only so many blocks, the last ones, with the head; the others stay as they are, batch norm statistics included. 0 for the head alone; all weights by default.',
+      ),
     head: z
       .array(positiveInt)
       .default([])
       .describe('Hidden widths of the classification head; empty for one linear layer.'),
+    dropPath: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe(
+        'Drop path (Huang et al. 2016): how often a residual branch of the last block is left out for an image; less in proportion to the depth of the others. 0.1 is customary.',
+      ),
+    mixup: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe(
+        'Mixup (Zhang et al. 2017): alpha of the share that an image keeps of itself; 0 for none, 0.8 is customary.',
+      ),
+    cutmix: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe(
+        'CutMix (Yun et al. 2019): alpha of the share that an image keeps of itself; 0 for none, 1 is customary.',
+      ),
+    switchProbability: share
+      .default(0.5)
+      .describe('With both `mixup` and `cutmix`: how often a batch is mixed by CutMix.'),
+    labelSmoothing: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe('How much of a label is spread over all classes (Szegedy et al. 2015); 0.1 is customary.'),
     transform: transformConfig({ crop: [0.2, 1] }),
     optimizer: optimizerConfig({ baseLr: 1e-3, betas: [0.9, 0.999] }),
   })
   .transform(withLength(50))
-  .describe('Train all weights with labels, beside training from scratch with the same budget.');
+  .describe('Train the weights, or some of them, with labels, beside training from scratch with the same budget.');
 
 export const TransferConfig = z
   .strictObject({

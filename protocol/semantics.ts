@@ -36,6 +36,7 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   checkLabels(config.finetune.labels, ['finetune', 'labels'], complain);
   if (config.transfer) checkTransfer(config, config.transfer, complain);
   checkClusters(config, complain);
+  checkBlocks(config, complain);
   if (config.engine === 'reference' && config.device === 'webgpu') {
     complain(['device'], 'The reference engine runs on the CPU only; remove "device" or use the onnx engine.');
   }
@@ -349,6 +350,19 @@ function checkClusters({ data, cluster: { k, images } }: ExperimentConfig, compl
   const field = most === images ? 'cluster.images' : 'data.test';
   complain(['cluster', 'k'], `${most} images ("${field}") cannot form ${k} clusters; use at most ${most}.`);
 }
+
+/** An encoder has so many blocks to train, and to take features of. */
+function checkBlocks({ pretrain: { backbone }, finetune }: ExperimentConfig, complain: Complain): void {
+  const most = backbone.type === 'vit' ? backbone.depth : resnetBlocks[backbone.type];
+  if (finetune.blocks !== undefined && finetune.blocks > most) {
+    complain(
+      ['finetune', 'blocks'],
+      `The encoder has ${most} blocks ("pretrain.backbone"), not ${finetune.blocks}; use at most ${most}, or remove "blocks" to train all weights.`,
+    );
+  }
+}
+
+const resnetBlocks = { resnet18: 8, resnet50: 16 } as const;
 
 function divisors(n: number, limit = n): number[] {
   return Array.from({ length: Math.min(n, limit) }, (_, i) => i + 1).filter((d) => n % d === 0);

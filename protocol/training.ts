@@ -4,7 +4,7 @@ import * as z from 'zod';
 export const positiveInt = z.int().min(1);
 /** Between 0 and 1, both excluded. */
 export const fraction = z.number().gt(0).lt(1);
-const share = z.number().min(0).max(1);
+export const share = z.number().min(0).max(1);
 
 /**
  * One of several blocks, told apart by `key`: that of `fallback`, the first, when it is not given.

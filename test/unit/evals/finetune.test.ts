@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine, type Engine, type HostTensors } from '../../../trainer/engine';
 import { createEmbedder, finetuneEvaluation, type FinetuneOptions, type LabelledImages } from '../../../trainer/evals';
+import { initHead } from '../../../trainer/evals/train-classifier';
 import { createResNet } from '../../../trainer/nn/resnet';
 import { createVit } from '../../../trainer/nn/vit';
 import { random } from '../../../trainer/random/random';
@@ -23,6 +24,11 @@ const options: FinetuneOptions = {
   steps: 40,
   layerDecay: 0.75,
   head: [],
+  dropPath: 0,
+  mixup: 0,
+  cutmix: 0,
+  switchProbability: 0.5,
+  labelSmoothing: 0,
   optimizer: {
     type: 'adamw',
     baseLr: 0.1,
@@ -181,6 +187,53 @@ describe('fine-tuning', () => {
     expect(ratio('encoder.blocks.0.mlp.up.kernel')).toBeGreaterThan(0.05);
     expect(ratio('encoder.blocks.0.mlp.up.kernel')).toBeLessThan(0.2);
     expect(ratio('encoder.norm.scale')).toBeGreaterThan(0.5);
+  });
+
+  it.each([
+    ['the last block', 1, ['encoder.blocks.', 'encoder.norm.', 'head.'], ['encoder.patch.']],
+    ['the head alone', 0, ['head.'], ['encoder.']],
+  ])('trains %s, and from scratch all weights', async (_, blocks, moving, still) => {
+    const input = { encoder, pretrained: untrained, data: tints() };
+    const [result] = await collect(finetuneEvaluation(engine, input, { ...options, steps: 10, blocks }));
+    const { weights, evaluation } = result!;
+    const start = { ...untrained, ...initHead(encoder.width, [], 4, 0) };
+    for (const name of Object.keys(weights)) {
+      const moved = distance(weights, start, name);
+      if (moving.some((prefix) => name.startsWith(prefix))) expect(moved, name).toBeGreaterThan(0);
+      else if (still.some((prefix) => name.startsWith(prefix))) expect(moved, name).toBe(0);
+    }
+    expect(evaluation.protocol).toContain(blocks === 0 ? 'head only (from scratch: all weights)' : 'last block (');
+    // The baseline is what it is without `blocks`.
+    const [whole] = await collect(finetuneEvaluation(engine, input, { ...options, steps: 10 }));
+    expect(evaluation.baseline).toEqual(whole!.evaluation.baseline);
+  });
+
+  it('leaves the running statistics of blocks alone that do not learn', async () => {
+    const resnet = createResNet({ depth: 18, stem: 'cifar', width: 4 });
+    const before = resnet.init(1);
+    const input = { encoder: resnet, pretrained: before, data: tints() };
+    const [result] = await collect(finetuneEvaluation(engine, input, { ...options, steps: 3, blocks: 1 }));
+    const moved = (name: string) => distance(result!.weights, before, `buffer.encoder.${name}.mean`);
+    expect(moved('stem.norm')).toBe(0);
+    expect(moved('stages.3.blocks.0.shortcut.norm')).toBe(0);
+    expect(moved('stages.3.blocks.1.norm1')).toBeGreaterThan(0);
+  });
+
+  it('learns with everything that regularises, draws the same again, and says what was on', async () => {
+    const input = { encoder, pretrained: untrained, data: tints() };
+    const all = { ...options, dropPath: 0.1, mixup: 0.8, cutmix: 1, labelSmoothing: 0.1, steps: 80 };
+    const [result] = await collect(finetuneEvaluation(engine, input, all));
+    expect(result!.evaluation.score.top1).toBeGreaterThan(0.5);
+    expect(result!.evaluation.protocol).toMatch(
+      /drop path 0.1, mixup 0.8, CutMix 1 in 0.5 of the batches, label smoothing 0.1$/,
+    );
+    const short = { ...all, steps: 4 };
+    const [once] = await collect(finetuneEvaluation(engine, input, short));
+    const [again] = await collect(finetuneEvaluation(engine, { ...input, data: tints() }, short));
+    expect(again!.weights).toEqual(once!.weights);
+    const [plain] = await collect(finetuneEvaluation(engine, input, { ...options, steps: 4 }));
+    expect(plain!.weights).not.toEqual(once!.weights);
+    expect(plain!.evaluation.protocol).not.toMatch(/path|mixup|CutMix|smoothing/);
   });
 
   it('never lets the test set near the weights', async () => {

@@ -177,6 +177,12 @@ describe('values that do not go together', () => {
       '192',
       /"small" has a width of 384, not 192; remove "width", or "size"/,
     ],
+    ['"finetune": { "blocks": 13 }', '13', /has 12 blocks \("pretrain.backbone"\), not 13; use at most 12, or remove/],
+    [
+      '"pretrain": { "method": "rotation", "backbone": { "type": "resnet18" } }, "finetune": { "blocks": 9 }',
+      '9',
+      /has 8 blocks/,
+    ],
     ['"pretrain": { "backbone": { "heads": 5 } }', '5', /192 is not a multiple of 5/],
     ['"pretrain": { "backbone": { "mlpRatio": 0.001 } }', '0.001', /leaves no hidden units; use at least/],
     ['"pretrain": { "maskRatio": 1e-20 }', '1e-20', /hides none; use at least 0\.015625/],
