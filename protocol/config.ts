@@ -50,20 +50,78 @@ const labelFractions = z
   .min(1)
   .describe('Shares of the training labels to use, each a row of the report: 0.01, 0.1 and 1 are customary.');
 
+/** What a protocol of the probe means where the config does not say. */
+interface ProbeProtocol {
+  readonly layers: number;
+  readonly views: number;
+  readonly epochs: number;
+  readonly learningRates: number[];
+}
+const probeProtocols: Record<'linear' | 'mae' | 'dino', ProbeProtocol> = {
+  linear: { layers: 1, views: 0, epochs: 100, learningRates: [0.003, 0.01, 0.03, 0.1, 0.3, 1] },
+  // The paper's peak is the fourth: 0.1 for each 256 of its 16,384 images per update.
+  mae: { layers: 1, views: 10, epochs: 90, learningRates: [0.1, 0.4, 1.6, 6.4, 25.6] },
+  dino: { layers: 4, views: 10, epochs: 100, learningRates: [0.003, 0.01, 0.03, 0.1, 0.3, 1] },
+};
+
+/** Published settings of kNN (Caron et al. 2021; Wu et al. 2018). */
+export const knnSettings: Record<'dino' | 'instdisc', { readonly k: number; readonly temperature: number }> = {
+  dino: { k: 20, temperature: 0.07 },
+  instdisc: { k: 200, temperature: 0.1 },
+};
+
 export const ProbeConfig = z
   .strictObject({
     labels: labelFractions.default([1]),
-    epochs: positiveInt.default(100).describe('Passes over the cached embeddings.'),
+    protocol: z
+      .enum(['linear', 'mae', 'dino'])
+      .default('linear')
+      .describe(
+        '`linear`: SGD on embeddings of the images as they are. `mae` (He et al. 2021): LARS with warmup, on augmented views. `dino` (Caron et al. 2021): SGD on the features of the last 4 blocks, on augmented views. Each sets `layers`, `views`, `epochs` and `learningRates` where they are left out.',
+      ),
+    layers: positiveInt
+      .optional()
+      .describe('Classify by the pooled features of so many blocks, the last ones, side by side; 1, with `dino` 4.'),
+    views: z
+      .int()
+      .min(0)
+      .max(1000)
+      .optional()
+      .describe(
+        'Augmented views (random resized crop and flip) of each training image, embedded once; an epoch trains on one of them, in turn. With as many as `epochs` each epoch sees a new one, as in the papers. 0 for the images as they are; 10 with `mae` and `dino`.',
+      ),
+    hidden: z
+      .array(positiveInt)
+      .default([])
+      .describe(
+        'Hidden widths of a non-linear probe, an MLP that is reported beside the linear one; empty for none. [512] is customary.',
+      ),
+    epochs: positiveInt.optional().describe('Passes over the cached embeddings: 100, with `mae` 90.'),
     batchSize: positiveInt.default(256).describe('Embeddings per update.'),
     learningRates: z
       .array(z.number().gt(0))
       .min(1)
-      .default([0.003, 0.01, 0.03, 0.1, 0.3, 1])
-      .describe('Learning rates to try; the best on a held-out fifth of train is used. Test is never looked at.'),
-    k: positiveInt.default(20).describe('Neighbours of the kNN classifier reported beside the probe.'),
-    temperature: z.number().gt(0).default(0.07).describe('Temperature of the kNN vote, exp(similarity / temperature).'),
+      .optional()
+      .describe(
+        'Learning rates to try, 0.003 to 1, or 0.1 to 25.6 with `mae`; the best on a held-out fifth of train is used. Test is never looked at.',
+      ),
+    knn: z
+      .enum(['dino', 'instdisc'])
+      .default('dino')
+      .describe(
+        'Settings of the kNN classifier reported beside the probe. `dino` (Caron et al. 2021): k 20, temperature 0.07; `instdisc` (Wu et al. 2018): k 200, temperature 0.1. What `k` and `temperature` say goes before it.',
+      ),
+    k: positiveInt.optional().describe('Neighbours of the kNN classifier, instead of those of `knn`.'),
+    temperature: z
+      .number()
+      .gt(0)
+      .optional()
+      .describe('Temperature of the kNN vote, exp(similarity / temperature), instead of that of `knn`.'),
   })
-  .describe('Judge the frozen encoder: a linear classifier and kNN on its embeddings, beside a random-init encoder.');
+  .transform((probe) => ({ ...probeProtocols[probe.protocol], ...knnSettings[probe.knn], ...probe }))
+  .describe(
+    'Judge the frozen encoder: a linear classifier, an MLP if asked for, and kNN on its embeddings, beside a random-init encoder.',
+  );
 
 export const ClusterConfig = z
   .strictObject({

@@ -2,22 +2,31 @@ import type { ProbeConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import type { Engine } from '../engine/types';
 import { checkLabels, checkTrainingLabels } from './labels';
-import { argmaxRows, linearLogits, trainLinear, type LinearClassifier } from './linear-classifier';
+import { argmaxRows, probeLogits, trainProbes, type ProbeClassifier } from './probe-classifier';
 import { labelBudget, report } from './report';
 import { rowsOf, stratifiedSplit, stratifiedSubset, take } from './subset';
-import type { Embeddings, FrozenFeatures, LabelledEmbeddings, TrainAndTest, Watch } from './types';
+import type { Features, FrozenFeatures, LabelledEmbeddings, Watch } from './types';
 
-export type ProbeOptions = Pick<ProbeConfig, 'labels' | 'epochs' | 'batchSize' | 'learningRates'> & {
-  readonly seed: number;
-};
+export type ProbeOptions = Pick<
+  ProbeConfig,
+  'labels' | 'protocol' | 'layers' | 'hidden' | 'epochs' | 'batchSize' | 'learningRates'
+> & { readonly seed: number };
+
+/** Labelled training images, embedded as they are and, where a protocol trains on augmented views, as those. */
+export interface ProbeImages extends LabelledEmbeddings {
+  readonly views?: Features['views'];
+}
 
 const HELD_OUT = 0.2;
+/** MAE's warmup takes 10 of 90 epochs. */
+const MAE_WARMUP = 1 / 9;
 
 /**
- * Linear probe of the frozen encoder with each share of the training labels, beside a random-init encoder's.
- * As in MAE's protocol a batch norm without affine parameters precedes the linear layer; its statistics are
- * those of all the labelled training embeddings, which are at hand because they are cached. Yields a row as each
- * share is done; what cannot be is refused before the first.
+ * Linear probe of the frozen encoder with each share of the training labels, beside a random-init encoder's, and with
+ * `hidden` widths an MLP's as well. As in MAE's protocol (He et al. 2021, appendix A.1) a batch norm without affine
+ * parameters precedes the first layer; its statistics are those of all the labelled training embeddings, which are at hand
+ * because they are cached. The rest of that protocol, LARS with warmup on augmented views, is `protocol: 'mae'`. Yields a
+ * row as each is done; what cannot be is refused before the first.
  */
 export async function* probeEvaluation(
   engine: Engine,
@@ -33,34 +42,46 @@ export async function* probeEvaluation(
   // Before the first minute of work, not after it.
   if (options.learningRates.length > 1) for (const subset of subsets) holdOut(take(labels.train, subset), seed);
 
+  const heads = options.hidden.length > 0 ? [[], options.hidden] : [[]];
+  const turns = subsets.length * heads.length * 2;
+  let turn = 0;
   for (const [i, subset] of subsets.entries()) {
-    const startedAt = performance.now();
     const share = options.labels[i]!;
     const budget = labelBudget(share, subset.length);
-    const judge = async ({ train, test }: TrainAndTest<Embeddings>, turn: 0 | 1) => {
-      const labelled = rowsOf({ embeddings: train, labels: labels.train }, subset);
-      const message = `${turn === 0 ? 'linear probe' : 'linear probe of a random-init encoder'}, ${budget}`;
-      const { learningRate, classifier } = await fitProbe(engine, labelled, classes.length, options, {
-        onProgress: (done) => onProgress?.((i + (turn + done) / 2) / subsets.length, message),
-        signal,
+    for (const hidden of heads) {
+      const startedAt = performance.now();
+      const what = hidden.length > 0 ? 'MLP probe' : 'linear probe';
+      const judge = async (encoder: Features, message: string) => {
+        const images = imagesOf({ embeddings: encoder.train, labels: labels.train, views: encoder.views }, subset);
+        const recipe = { ...options, hidden };
+        const { learningRate, classifier } = await fitProbe(engine, images, classes.length, recipe, {
+          onProgress: (done) => onProgress?.((turn + done) / turns, `${message}, ${budget}`),
+          signal,
+        });
+        turn++;
+        const logits = await probeLogits(engine, classifier, encoder.test, signal);
+        return { learningRate, predictions: argmaxRows(logits, classes.length) };
+      };
+      const probe = await judge(pretrained, what);
+      const baseline = await judge(randomInit, `${what} of a random-init encoder`);
+      yield report({
+        kind: 'probe',
+        protocol: describe(
+          { ...options, hidden },
+          pretrained.views?.length ?? 0,
+          probe.learningRate,
+          baseline.learningRate,
+        ),
+        share,
+        trainImages: subset.length,
+        classes,
+        testLabels: labels.test,
+        predictions: probe.predictions,
+        baseline: { name: 'random init', predictions: baseline.predictions },
+        seed,
+        startedAt,
       });
-      const predictions = argmaxRows(await linearLogits(classifier, test, signal), classes.length);
-      return { learningRate, predictions };
-    };
-    const probe = await judge(pretrained, 0);
-    const baseline = await judge(randomInit, 1);
-    yield report({
-      kind: 'probe',
-      protocol: describe(options, probe.learningRate, baseline.learningRate),
-      share,
-      trainImages: subset.length,
-      classes,
-      testLabels: labels.test,
-      predictions: probe.predictions,
-      baseline: { name: 'random init', predictions: baseline.predictions },
-      seed,
-      startedAt,
-    });
+    }
   }
 }
 
@@ -70,35 +91,49 @@ export async function* probeEvaluation(
  */
 export async function fitProbe(
   engine: Engine,
-  train: LabelledEmbeddings,
+  train: ProbeImages,
   classes: number,
-  { learningRates, epochs, batchSize, seed }: Omit<ProbeOptions, 'labels'>,
+  { protocol, hidden, learningRates, epochs, batchSize, seed }: Omit<ProbeOptions, 'labels' | 'layers'>,
   { onProgress, signal }: { readonly onProgress?: (done: number) => void; readonly signal?: AbortSignal } = {},
-): Promise<{ readonly learningRate: number; readonly classifier: LinearClassifier }> {
-  const options = { classes, epochs, batchSize, seed };
+): Promise<{ readonly learningRate: number; readonly classifier: ProbeClassifier }> {
+  const recipe = {
+    ...{ classes, hidden, epochs, batchSize, seed },
+    ...(protocol === 'mae'
+      ? ({ optimizer: 'lars', warmup: MAE_WARMUP } as const)
+      : ({ optimizer: 'sgd', warmup: 0 } as const)),
+  };
+  const fitted = (images: ProbeImages, learningRates: readonly number[], told?: (done: number) => void) => {
+    const { embeddings, labels, views = [embeddings] } = images;
+    return trainProbes(engine, { views, labels }, { ...recipe, learningRates }, { onProgress: told, signal });
+  };
   let learningRate = learningRates[0]!;
   if (learningRates.length > 1) {
     const { fit, heldOut } = holdOut(train.labels, seed);
-    const watch = { onProgress: (done: number) => onProgress?.(done / 2), signal };
-    const candidates = await trainLinear(engine, rowsOf(train, fit), { ...options, learningRates }, watch);
-    learningRate = learningRates[await bestOn(rowsOf(train, heldOut), candidates, signal)]!;
+    const candidates = await fitted(imagesOf(train, fit), learningRates, (done) => onProgress?.(done / 2));
+    learningRate = learningRates[await bestOn(engine, rowsOf(train, heldOut), candidates, signal)]!;
   }
   const swept = learningRates.length > 1 ? 0.5 : 0;
-  const watch = { onProgress: (done: number) => onProgress?.(swept + (1 - swept) * done), signal };
-  const [classifier] = await trainLinear(engine, train, { ...options, learningRates: [learningRate] }, watch);
+  const [classifier] = await fitted(train, [learningRate], (done) => onProgress?.(swept + (1 - swept) * done));
   return { learningRate, classifier: classifier! };
+}
+
+function imagesOf({ views, ...images }: ProbeImages, indices: Int32Array): ProbeImages {
+  const { labels } = images;
+  const rows = views?.map((embeddings) => rowsOf({ embeddings, labels }, indices).embeddings);
+  return { ...rowsOf(images, indices), ...(rows && { views: rows }) };
 }
 
 /** The candidate with the best accuracy, of equal ones that with the least cross entropy. */
 async function bestOn(
+  engine: Engine,
   { embeddings, labels }: LabelledEmbeddings,
-  candidates: readonly LinearClassifier[],
+  candidates: readonly ProbeClassifier[],
   signal?: AbortSignal,
 ): Promise<number> {
   let best = { index: 0, right: -1, loss: Infinity };
   for (const [index, candidate] of candidates.entries()) {
-    const classes = candidate.bias.length;
-    const logits = await linearLogits(candidate, embeddings, signal);
+    const logits = await probeLogits(engine, candidate, embeddings, signal);
+    const classes = logits.length / labels.length;
     const right = argmaxRows(logits, classes).filter((label, i) => label === labels[i]).length;
     let loss = 0;
     labels.forEach((label, i) => {
@@ -121,8 +156,19 @@ function holdOut(labels: Int32Array, seed: number) {
   return split;
 }
 
-function describe({ epochs, learningRates }: ProbeOptions, rate: number, baselineRate: number): string {
+function describe(
+  { protocol, layers, hidden, epochs, learningRates }: ProbeOptions,
+  views: number,
+  rate: number,
+  baselineRate: number,
+): string {
   const rates = rate === baselineRate ? `lr ${rate}` : `lr ${rate} (baseline ${baselineRate})`;
-  const chosen = learningRates.length > 1 ? `${rates} chosen on a held-out fifth of train` : rates;
-  return `linear on batch-normed frozen embeddings, ${chosen}, SGD, ${epochs} epochs`;
+  return [
+    `${hidden.length > 0 ? `MLP with ${hidden.join(', ')} hidden units` : 'linear'} on batch-normed frozen embeddings`,
+    ...(layers > 1 ? [`the features of the last ${layers} blocks side by side`] : []),
+    learningRates.length > 1 ? `${rates} chosen on a held-out fifth of train` : rates,
+    protocol === 'mae' ? 'LARS with warmup over a ninth of the steps' : 'SGD',
+    `${epochs} epochs`,
+    ...(views > 0 ? [`${views} augmented views of each image (crop, flip), embedded once, one an epoch in turn`] : []),
+  ].join(', ');
 }

@@ -11,7 +11,7 @@ import { dense, initDense } from '../nn/layers';
 import { learningRate } from '../nn/schedule';
 import { trained, trainStep, type Training } from '../nn/train-step';
 import { random } from '../random/random';
-import { argmaxRows } from './linear-classifier';
+import { argmaxRows } from './probe-classifier';
 import { drawMix, mixImages, targets, type MixOptions } from './mixing';
 import { take } from './subset';
 import type { LabelledImages } from './types';

@@ -19,14 +19,20 @@ export interface TrainAndTest<T> {
   readonly test: T;
 }
 
+/** An encoder's embeddings. */
+export interface Features extends TrainAndTest<Embeddings> {
+  /** The training images as augmented, embedded once per view; none where a protocol trains on them as they are. */
+  readonly views?: readonly Embeddings[];
+}
+
 /** What a protocol on the frozen encoder sees: two encoders' embeddings of the same labelled images. */
 export interface FrozenFeatures {
   /** Class names; a label is an index into them. */
   readonly classes: readonly string[];
   readonly labels: TrainAndTest<Int32Array>;
-  readonly pretrained: TrainAndTest<Embeddings>;
+  readonly pretrained: Features;
   /** The baseline: the same architecture with fresh weights. */
-  readonly randomInit: TrainAndTest<Embeddings>;
+  readonly randomInit: Features;
 }
 
 export interface ImageBatch {

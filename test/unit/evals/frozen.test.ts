@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { knnSettings } from '../../../protocol/config';
 import { createEngine, type Engine } from '../../../trainer/engine';
 import {
   fitProbe,
@@ -7,6 +8,7 @@ import {
   probeEvaluation,
   type Embeddings,
   type FrozenFeatures,
+  type ProbeOptions,
 } from '../../../trainer/evals';
 import { random } from '../../../trainer/random/random';
 import { blobs, collect, names, noise } from './data';
@@ -27,7 +29,10 @@ function features(train = 400, test = 200, classes = 4): FrozenFeatures {
     randomInit: { train: noise(train, 16), test: noise(test, 16, 1) },
   };
 }
-const probeOptions = { labels: [1], epochs: 20, batchSize: 64, learningRates: [0.01, 0.1, 1], seed: 0 };
+const probeOptions: ProbeOptions = {
+  ...{ labels: [1], protocol: 'linear', layers: 1, hidden: [] },
+  ...{ epochs: 20, batchSize: 64, learningRates: [0.01, 0.1, 1], seed: 0 },
+};
 const knnOptions = { labels: [1], k: 10, temperature: 0.07, seed: 0 };
 
 /** kNN as its definition reads: all similarities, sorted. */
@@ -53,12 +58,17 @@ function bruteForce(
 }
 
 describe('kNN', () => {
-  it.each([1, 7, 300])('gives what a brute force gives, k %i', async (k) => {
+  it.each<[number, number]>([
+    [1, 0.07],
+    [7, 0.07],
+    [300, 0.07],
+    ...Object.values(knnSettings).map(({ k, temperature }): [number, number] => [k, temperature]),
+  ])('gives what a brute force gives, k %i, temperature %f', async (k, temperature) => {
     // Overlapping blobs, more test images than a block holds.
     const train = blobs(300, 5, 3, { apart: 0.7 });
     const test = blobs(301, 5, 3, { apart: 0.7, part: 'test' });
-    const ours = await knnPredict(engine, train, test.embeddings, { k, temperature: 0.07, classes: 3 });
-    expect(ours).toEqual(bruteForce(train.embeddings, train.labels, test.embeddings, k, 0.07, 3));
+    const ours = await knnPredict(engine, train, test.embeddings, { k, temperature, classes: 3 });
+    expect(ours).toEqual(bruteForce(train.embeddings, train.labels, test.embeddings, k, temperature, 3));
   });
 
   it('weighs a near neighbour above several far ones, however low the temperature', async () => {
