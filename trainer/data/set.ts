@@ -2,7 +2,7 @@
 import type { Item } from './item';
 import type { Store } from './cache';
 import { centreView } from './crop';
-import { readPixels, type Place } from './tasks';
+import { centrePixels, readPixels, type Place } from './tasks';
 import { createResampler } from './resample';
 
 export interface ImageSet {
@@ -55,19 +55,12 @@ export function imageSet(
       squares[c]! += image.squares[c]!;
     }
   }
-  const resample = createResampler(imageSize);
-  const values = new Float32Array(imageSize * imageSize * 3);
   const set: ImageSet = {
     size: ids.length,
     imageSize,
     ...(labels.length === ids.length ? { labels: Int32Array.from(labels) } : {}),
     id: (index) => ids[index]!,
-    pixels(index) {
-      const { width, height } = places[index]!;
-      const source = readPixels(store.file, places[index]!);
-      resample(source, width, centreView(width, height), values, 0, [1, 1, 1], [0, 0, 0]);
-      return Uint8Array.from(values, Math.round);
-    },
+    pixels: (index) => centrePixels(store.file, places[index]!, imageSize),
     file: store.file,
     place: (index) => places[index]!,
     workerFile,

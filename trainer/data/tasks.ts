@@ -1,9 +1,12 @@
 /** What the image-loading threads do: decode files for the cache, and draw batches of views from it. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { random, type Random } from '../random/random';
+import { corrupted, type CorruptionName, type Severity } from './corruptions/index';
+import { centreView } from './crop';
 import { decode } from './decode';
 import { DataError, reasonOf } from './errors';
 import type { Origin } from './item';
+import { createResampler, type Resampler } from './resample';
 import { createViewer, type Viewer, type ViewSpec } from './transform';
 
 export interface DecodeTask {
@@ -54,12 +57,30 @@ export interface ViewsResult {
   readonly views: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 }
 
-export type Task = DecodeTask | ViewsTask;
+export interface CorruptTask extends Omit<ViewsTask, 'kind' | 'views'> {
+  readonly kind: 'corrupt';
+  readonly imageSize: number;
+  readonly corruption: CorruptionKey;
+}
+
+export interface CorruptionKey {
+  readonly name: CorruptionName;
+  readonly severity: Severity;
+}
+
+export type Task = DecodeTask | ViewsTask | CorruptTask;
 export type TaskResult<T extends Task> = T extends DecodeTask ? DecodeResult : ViewsResult;
 
 export function runTask<T extends Task>(task: T): Promise<TaskResult<T>>;
 export async function runTask(task: Task): Promise<DecodeResult | ViewsResult> {
-  return task.kind === 'decode' ? decodeAll(task) : views(task);
+  switch (task.kind) {
+    case 'decode':
+      return decodeAll(task);
+    case 'views':
+      return views(task);
+    case 'corrupt':
+      return corruptAll(task);
+  }
 }
 
 /** The memory of a result that can change hands instead of being copied. */
@@ -109,6 +130,7 @@ function moments(pixels: Uint8Array) {
 
 /** Kept between tasks of one thread. */
 const viewers = new Map<number, Viewer>();
+const resamplers = new Map<number, Resampler>();
 const openFiles = new Map<string, number>();
 let scratch = new Uint8Array(0);
 
@@ -128,6 +150,27 @@ function views({ file, places, views, keys, mean, std }: ViewsTask): ViewsResult
     }
   }
   return { views: Object.fromEntries(drawn.map(({ name, out }) => [name, out])) };
+}
+
+/** The centre views, corrupted, as one view called `images`. */
+async function corruptAll({ file, places, imageSize, corruption, keys, mean, std }: CorruptTask): Promise<ViewsResult> {
+  const length = imageSize * imageSize * 3;
+  const images = new Float32Array(places.length * length);
+  for (const [i, place] of places.entries()) {
+    const pixels = await corrupted(centrePixels(file, place, imageSize), imageSize, corruption, random(...keys[i]!));
+    for (let at = 0; at < length; at++) images[i * length + at] = (pixels[at]! / 255 - mean[at % 3]!) / std[at % 3]!;
+  }
+  return { views: { images } };
+}
+
+/** The centre view of a stored image, [imageSize, imageSize, 3], 8-bit. */
+export function centrePixels(file: string, place: Place, imageSize: number): Uint8Array {
+  const resample = resamplers.get(imageSize) ?? createResampler(imageSize);
+  resamplers.set(imageSize, resample);
+  const values = new Float32Array(imageSize * imageSize * 3);
+  const { width, height } = place;
+  resample(readPixels(file, place), width, centreView(width, height), values, 0, [1, 1, 1], [0, 0, 0]);
+  return Uint8Array.from(values, Math.round);
 }
 
 /** Views of one image are drawn independently. The only view of most tasks is called `images`: the image's key is its own. */
