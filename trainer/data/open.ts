@@ -75,7 +75,7 @@ const firstTestShape = 1_000_000_000;
  * when something is wrong with the images, or the signal's reason when aborted.
  */
 export async function openData(options: DataOptions): Promise<Data> {
-  const { seed, imageSize, signal } = options;
+  const { seed } = options;
   const listing = holdOut(await list(options), seed);
   const { classes } = listing;
   const trainItems = choose(listing.train, options.train, seed, 'train');
@@ -90,21 +90,7 @@ export async function openData(options: DataOptions): Promise<Data> {
     );
   }
 
-  const side = options.source === shapesSource ? imageSize : Math.ceil(imageSize * detail);
-  const pools: Pool[] = [];
-  const threads = options.threads ?? Math.min(8, availableParallelism());
-  const pool = () => {
-    if (pools.length === 0) pools.push(createPool({ threads, workerFile: options.workerFile }));
-    return pools[0]!;
-  };
-  const read = async (items: readonly Item[], name: string) => {
-    const check = (bad: readonly Bad[]) => refuse(bad, items.length, options);
-    const onProgress = (done: number, total: number) =>
-      options.onProgress?.({ message: `Decoding ${name} images`, done, total });
-    const store = await openStore({ items, side, folder: options.cacheFolder, pool, check, onProgress, signal });
-    const { set, statistics } = imageSet(items, store, imageSize, options.workerFile);
-    return { set, statistics, bad: badOf(items, store.images) };
-  };
+  const { read, close } = createReader(options, 'data.source');
   try {
     const train = await read(trainItems, 'training');
     const test = testItems.length === 0 ? undefined : await read(testItems, 'test');
@@ -123,8 +109,56 @@ export async function openData(options: DataOptions): Promise<Data> {
       },
     };
   } finally {
-    for (const started of pools) await started.dispose();
+    await close();
   }
+}
+
+/**
+ * Opens labelled images from elsewhere to test on what was trained on others: those that `source` has for tests, else all
+ * of it, at most `test` of them. Their classes are found by name among `classes`. Throws as `openData` does.
+ *
+ * @param field of the config, that named the source.
+ */
+export async function openTestImages(
+  options: Omit<DataOptions, 'testSource' | 'train' | 'unlabelled'>,
+  field: string,
+  classes: readonly string[],
+): Promise<Pick<Data, 'skipped' | 'notes' | 'dispose'> & { readonly test: ImageSet }> {
+  const { source, test, seed, baseFolder, signal } = options;
+  const listing = source === shapesSource ? listShapes(options) : await listPath(source, field, baseFolder, signal);
+  const items = matched(listing.test ?? listing.train, listing.classes, classes, { source, field });
+  const { read, close } = createReader(options, field);
+  try {
+    const { set, bad } = await read(choose(items, test, seed, 'test'), 'test');
+    return { test: set, skipped: bad, notes: listing.notes, dispose: () => releaseFile(set.file) };
+  } finally {
+    await close();
+  }
+}
+
+/** Decodes listed images with threads that are started when the first must be. */
+function createReader(options: DataOptions, field: string) {
+  const { imageSize, signal, workerFile } = options;
+  const side = options.source === shapesSource ? imageSize : Math.ceil(imageSize * detail);
+  const pools: Pool[] = [];
+  const threads = options.threads ?? Math.min(8, availableParallelism());
+  const pool = () => {
+    if (pools.length === 0) pools.push(createPool({ threads, workerFile }));
+    return pools[0]!;
+  };
+  return {
+    async read(items: readonly Item[], name: string) {
+      const check = (bad: readonly Bad[]) => refuse(bad, items.length, options, field);
+      const onProgress = (done: number, total: number) =>
+        options.onProgress?.({ message: `Decoding ${name} images`, done, total });
+      const store = await openStore({ items, side, folder: options.cacheFolder, pool, check, onProgress, signal });
+      const { set, statistics } = imageSet(items, store, imageSize, workerFile);
+      return { set, statistics, bad: badOf(items, store.images) };
+    },
+    async close() {
+      for (const started of pools) await started.dispose();
+    },
+  };
 }
 
 const shapesSource = 'builtin:shapes';
@@ -139,7 +173,8 @@ async function list(options: DataOptions): Promise<Listing> {
       `data.testSource: ${shapesSource} draws test images for itself alone. Remove it, or give a folder`,
     );
   const other = await listPath(testSource, 'data.testSource', options.baseFolder, signal);
-  return { ...listing, test: matched(other.test ?? other.train, other.classes, listing.classes, testSource) };
+  const from = { source: testSource, field: 'data.testSource' };
+  return { ...listing, test: matched(other.test ?? other.train, other.classes, listing.classes, from) };
 }
 
 async function listPath(source: string, field: string, base: string, signal?: AbortSignal): Promise<Listing> {
@@ -157,18 +192,18 @@ function matched(
   items: readonly Item[],
   from: readonly string[] | undefined,
   to: readonly string[] | undefined,
-  source: string,
+  { source, field }: { readonly source: string; readonly field: string },
 ): readonly Item[] {
   if (to === undefined) return items.map(({ id, origin }) => ({ id, origin }));
   if (from === undefined)
     throw new DataError(
-      `data.testSource: ${source} has no class folders, data.source has. Sort the test images into folders of the same names`,
+      `${field}: ${source} has no classes, data.source has. Sort the test images into folders of the same names`,
     );
   const numbers = from.map((name) => to.indexOf(name));
   const unknown = from.find((_, i) => numbers[i]! < 0);
   if (unknown !== undefined) {
     throw new DataError(
-      `data.testSource: class ${unknown} of ${source} is not among the training classes. Remove or rename its folder`,
+      `${field}: class ${unknown} of ${source} is not among the training classes. Remove or rename its folder`,
     );
   }
   return items.map((item) => ({ ...item, label: numbers[item.label!]! }));
@@ -241,11 +276,11 @@ interface Bad {
 }
 
 /** Throws when more files are bad than the config lets pass. */
-function refuse(bad: readonly Bad[], total: number, { maxBadFiles, source }: DataOptions): void {
+function refuse(bad: readonly Bad[], total: number, { maxBadFiles, source }: DataOptions, field: string): void {
   if (bad.length === 0 || (bad.length <= maxBadFiles * total && bad.length < total)) return;
   const shown = bad.slice(0, 5).map(({ file, reason }) => `\n  ${file}: ${reason}`);
   const more = bad.length > 5 ? `\n  and ${bad.length - 5} more` : '';
   throw new DataError(
-    `data.source: at least ${bad.length} of ${plural(total, 'image file')} in ${source} cannot be read, more than data.maxBadFiles (${maxBadFiles}) lets pass:${shown.join('')}${more}\nRepair or remove them, or raise data.maxBadFiles`,
+    `${field}: at least ${bad.length} of ${plural(total, 'image file')} in ${source} cannot be read, more than data.maxBadFiles (${maxBadFiles}) lets pass:${shown.join('')}${more}\nRepair or remove them, or raise data.maxBadFiles`,
   );
 }

@@ -22,12 +22,15 @@ interface Definition<C> {
 }
 
 /** The largest side that is nearer to 32 px than to 224 px, in ratio. */
-export const LARGEST_SMALL = 84;
+const LARGEST_SMALL = 84;
+
+/** Whose constants images of a side get. */
+export const constantsFor = (side: number) => (side <= LARGEST_SMALL ? 'CIFAR-10-C' : 'ImageNet-C');
 
 export const corruption = <C>({ group, small, large, apply }: Definition<C>): Corruption => ({
   group,
   apply: (picture, severity, random) => {
-    const constants = picture.side <= LARGEST_SMALL ? small : large;
+    const constants = constantsFor(picture.side) === 'CIFAR-10-C' ? small : large;
     return apply(picture, constants[severity - 1] as C, random);
   },
 });

@@ -12,7 +12,7 @@ import { contrast, elasticTransform, jpegCompression, pixelate } from './digital
 import { gaussianNoise, impulseNoise, shotNoise } from './noise';
 import { brightness, fog, frost, snow } from './weather';
 
-export type { Severity } from './corruption';
+export { constantsFor, type Severity } from './corruption';
 
 /** By the names of the published files, in their order. */
 export const corruptions = {

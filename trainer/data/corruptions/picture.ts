@@ -45,11 +45,13 @@ export interface Tap {
 export function filtered(picture: Picture, taps: readonly Tap[], edge: Edge): Picture {
   const { side, channels, values } = picture;
   const out = new Float64Array(values.length);
+  const columns = new Int32Array(side);
   for (const { dx, dy, weight } of taps) {
+    for (let x = 0; x < side; x++) columns[x] = within(x + dx, side, edge) * channels;
     for (let y = 0, o = 0; y < side; y++) {
-      const row = within(y + dy, side, edge) * side;
+      const row = within(y + dy, side, edge) * side * channels;
       for (let x = 0; x < side; x++) {
-        const s = (row + within(x + dx, side, edge)) * channels;
+        const s = row + columns[x]!;
         for (let c = 0; c < channels; c++, o++) out[o]! += weight * values[s + c]!;
       }
     }
