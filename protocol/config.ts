@@ -138,6 +138,61 @@ export const ClusterConfig = z
     'Judge the frozen encoder without a classifier: k-means on the embeddings of the test images, beside a random-init encoder. Labels are only looked at to score it.',
   );
 
+/** By the names of the published files (Hendrycks & Dietterich 2019). */
+export const corruptionNames = [
+  'gaussian_noise',
+  'shot_noise',
+  'impulse_noise',
+  'defocus_blur',
+  'glass_blur',
+  'motion_blur',
+  'zoom_blur',
+  'snow',
+  'frost',
+  'fog',
+  'brightness',
+  'contrast',
+  'elastic_transform',
+  'pixelate',
+  'jpeg_compression',
+] as const;
+
+const once = (list: readonly unknown[]) => new Set(list).size === list.length;
+const onceEach = 'Name each one once.';
+
+export const RobustnessConfig = z
+  .strictObject({
+    corruptions: z
+      .array(z.enum(corruptionNames))
+      .min(1)
+      .refine(once, onceEach)
+      .default([...corruptionNames])
+      .describe('What to do to the images; all 15 common corruptions by default.'),
+    severities: z
+      .array(z.literal([1, 2, 3, 4, 5]))
+      .min(1)
+      .refine(once, onceEach)
+      .default([1, 2, 3, 4, 5])
+      .describe('How much of it: 1 is the mildest, 5 the worst.'),
+    images: positiveInt
+      .default(1000)
+      .describe('Corrupt at most this many test images (a seeded choice): each is embedded 75 times by two encoders.'),
+    shift: z
+      .strictObject({
+        source: z
+          .string()
+          .min(1)
+          .describe(
+            'Where these images are, relative to this file; as in `data.source`. Its test images where it has some, else all.',
+          ),
+      })
+      .optional()
+      .describe('Another data set with the same classes, matched by name: how well the classifier travels.'),
+  })
+  .describe(
+    'Judge how the frozen encoder bears common corruptions of the test images: a linear classifier fitted on clean images, beside that of a random-init encoder.',
+  );
+
 export const FinetuneConfig = z
   .strictObject({
     labels: labelFractions.default([1]),
@@ -217,6 +272,7 @@ export const TransferConfig = z
 const evaluationBlocks = {
   probe: ProbeConfig.prefault({}),
   cluster: ClusterConfig.prefault({}),
+  robustness: RobustnessConfig.prefault({}),
   transfer: TransferConfig.optional(),
   finetune: FinetuneConfig.prefault({}),
 };
@@ -249,14 +305,16 @@ export const EvaluationSettings = z.strictObject(evaluationBlocks);
 export type ExperimentConfig = z.output<typeof ExperimentConfig>;
 export type EvaluationSettings = z.output<typeof EvaluationSettings>;
 export type DataConfig = z.output<typeof DataConfig>;
+export type RobustnessConfig = z.output<typeof RobustnessConfig>;
 export type TransferConfig = z.output<typeof TransferConfig>;
 export type ProbeConfig = z.output<typeof ProbeConfig>;
 export type ClusterConfig = z.output<typeof ClusterConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
 
-export function evaluationSettings({ probe, cluster, transfer, finetune }: EvaluationSettings): EvaluationSettings {
-  return { probe, cluster, transfer, finetune };
+export function evaluationSettings(config: EvaluationSettings): EvaluationSettings {
+  const { probe, cluster, robustness, transfer, finetune } = config;
+  return { probe, cluster, robustness, transfer, finetune };
 }
 
 export { localSizeOf, orderCount, tilingOf } from './methods/index';

@@ -13,7 +13,7 @@ export interface Score {
 }
 
 /** In the order in which a full suite runs them: what others build on, and what is quick, first. */
-export const evaluationKinds = ['pretext', 'knn', 'probe', 'cluster', 'transfer', 'finetune'] as const;
+export const evaluationKinds = ['pretext', 'knn', 'probe', 'cluster', 'robustness', 'transfer', 'finetune'] as const;
 
 export type EvaluationKind = (typeof evaluationKinds)[number];
 
@@ -96,7 +96,7 @@ export type EventBody =
       readonly type: 'evaluation';
       readonly step: number;
       readonly evaluation: Evaluation;
-      /** What it found, in pictures: a `ClusterFile` of the kind `cluster`. */
+      /** What it found, in pictures: a `ClusterFile` of the kind `cluster`, a `RobustnessFile` of `robustness`. */
       readonly file?: string;
     }
   | {
@@ -207,6 +207,29 @@ export interface ClusterFile {
     readonly images: readonly { readonly id: string; readonly label: number; readonly distance: number }[];
   }[];
 }
+
+/**
+ * `media/robustness-<step>-....json`: accuracy on corrupted test images. `png` is a sheet of tiles, `tileSize` px square: one
+ * row per corruption, an example as it is and then at each severity.
+ */
+export interface RobustnessFile {
+  readonly step: number;
+  readonly png: string;
+  readonly tileSize: number;
+  readonly testImages: number;
+  readonly severities: readonly number[];
+  /** Accuracies in [0, 1] of the checkpoint and of the random-init encoder on the images as they are. */
+  readonly clean: { readonly score: number; readonly baseline: number };
+  /** `scores` and `baselines` are accuracies in the order of the severities. */
+  readonly corruptions: readonly {
+    readonly name: string;
+    readonly group: CorruptionGroup;
+    readonly scores: readonly number[];
+    readonly baselines: readonly number[];
+  }[];
+}
+
+export type CorruptionGroup = 'noise' | 'blur' | 'weather' | 'digital';
 
 /** `run.json`: what a run is, written once before its first event. */
 export interface RunManifest {

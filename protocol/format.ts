@@ -91,6 +91,7 @@ const evaluationNames: Record<EvaluationKind, string> = {
   knn: 'kNN',
   probe: 'linear probe',
   cluster: 'clustering',
+  robustness: 'robustness',
   transfer: 'transfer',
   finetune: 'fine-tune',
 };
@@ -111,11 +112,19 @@ const measureNames: ReadonlyMap<string, string> = new Map([
   ['nmi', 'NMI'],
   ['ari', 'ARI'],
   ['silhouette', 'silhouette'],
+  ['clean_accuracy', 'clean accuracy'],
+  ['corruption_error', 'mean corruption error'],
+  ['mce', 'mCE'],
 ]);
 
 /** "NMI"; unknown names stay as they are. */
 export function measureName(name: string): string {
   return measureNames.get(name) ?? name;
+}
+
+/** "shot noise", "JPEG compression" */
+export function corruptionName(name: string): string {
+  return name.replaceAll('_', ' ').replace('jpeg', 'JPEG');
 }
 
 /** "0.412" and "−0.041", to three decimals. */

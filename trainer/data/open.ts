@@ -147,7 +147,7 @@ function createReader(options: DataOptions, field: string) {
     return pools[0]!;
   };
   return {
-    async read(items: readonly Item[], name: string) {
+    read: async (items: readonly Item[], name: string) => {
       const check = (bad: readonly Bad[]) => refuse(bad, items.length, options, field);
       const onProgress = (done: number, total: number) =>
         options.onProgress?.({ message: `Decoding ${name} images`, done, total });
@@ -155,7 +155,7 @@ function createReader(options: DataOptions, field: string) {
       const { set, statistics } = imageSet(items, store, imageSize, workerFile);
       return { set, statistics, bad: badOf(items, store.images) };
     },
-    async close() {
+    close: async () => {
       for (const started of pools) await started.dispose();
     },
   };

@@ -6,6 +6,14 @@ export { finetuneEvaluation, type FinetuneInput, type FinetuneOptions } from './
 export { checkClusters, clusterEvaluation, type Cluster, type ClusterResult, type TestFeatures } from './clustering';
 export { kmeans, type Clustering } from './kmeans';
 export { compare } from './report';
+export {
+  fitClassifiers,
+  robustnessEvaluation,
+  shiftEvaluation,
+  type Both,
+  type Classify,
+  type RobustnessResult,
+} from './robustness';
 export { trustworthiness } from './trustworthiness';
 export { tsne, type TsneMap, type TsneOptions } from './tsne';
 export type {

@@ -56,7 +56,7 @@ export async function features<Name extends SetName>(
 }
 
 /** Of everything that the embeddings depend on. */
-function fingerprint(engine: Engine, weights: HostTensors, { train, test, mean, std }: Data): string {
+export function fingerprint(engine: Engine, weights: HostTensors, { train, test, mean, std }: Data): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(weights).sort()) hash.update(name).update(weights[name]!.data);
   // The statistics are those of all pixels, so they change with the content of a file.

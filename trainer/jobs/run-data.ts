@@ -1,6 +1,6 @@
 import type { TransferConfig } from '../../protocol/config';
 import { join } from 'node:path';
-import { openData, type Data } from '../data/index';
+import { openData, openTestImages, type Data, type DataOptions } from '../data/index';
 import type { Session } from './session';
 
 const PROGRESS_MS = 1000;
@@ -17,14 +17,29 @@ export interface RunDataOptions {
  * Those without labels are opened when `unlabelled` asks for them: there can be many, and only pretraining needs them.
  */
 export async function openRunData(
-  { config, project, run, emit, requests }: Session,
+  session: Session,
   { signal, unlabelled, data: other }: RunDataOptions = {},
 ): Promise<Data> {
-  let told = Date.now();
   const data = await openData({
-    ...config.data,
+    ...optionsOf(session, signal),
     ...(other && { testSource: undefined, train: undefined, test: undefined, ...other }),
     unlabelled,
+  });
+  tellOf(session, data);
+  return data;
+}
+
+/** Opens test images of another source with the same classes, which `field` of the config names, read as the run's own. */
+export async function openRunTestImages(session: Session, source: string, field: string, classes: readonly string[]) {
+  const images = await openTestImages({ ...optionsOf(session), source, test: undefined }, field, classes);
+  tellOf(session, images);
+  return images;
+}
+
+function optionsOf({ config, project, run, emit, requests }: Session, signal?: AbortSignal): DataOptions {
+  let told = Date.now();
+  return {
+    ...config.data,
     seed: config.seed,
     baseFolder: project,
     cacheFolder: join(project, '.tessera', 'cache'),
@@ -34,7 +49,10 @@ export async function openRunData(
       told = Date.now();
       emit({ type: 'status', status: run().status, reason: `${message}: ${done} of ${total}` });
     },
-  });
+  };
+}
+
+function tellOf({ run, emit }: Session, data: Pick<Data, 'notes' | 'skipped'>): void {
   const known = new Set(run().notices.map(({ message }) => message));
   const notice = (level: 'info' | 'warning', message: string) => {
     if (!known.has(message)) emit({ type: 'notice', level, message });
@@ -45,5 +63,4 @@ export async function openRunData(
     const more = data.skipped.length > 10 ? `\n  and ${data.skipped.length - 10} more` : '';
     notice('warning', `${data.skipped.length} unreadable image files were left out:${shown.join('')}${more}`);
   }
-  return data;
 }

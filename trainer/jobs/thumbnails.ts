@@ -3,14 +3,17 @@ import type { ImageSet } from '../data/index';
 
 /** The centre view of each image as a tile [side, side, 3], 8-bit. */
 export async function thumbnails(set: ImageSet, side: number): Promise<Uint8Array[]> {
-  const { default: sharp } = await import('sharp');
-  const whole = { width: set.imageSize, height: set.imageSize, channels: 3 } as const;
   const tiles: Uint8Array[] = [];
-  for (let i = 0; i < set.size; i++) {
-    const pixels = set.pixels(i);
-    tiles.push(
-      side === set.imageSize ? pixels : await sharp(pixels, { raw: whole }).resize(side, side).raw().toBuffer(),
-    );
-  }
+  for (let i = 0; i < set.size; i++) tiles.push(await thumbnail(set.pixels(i), set.imageSize, side));
   return tiles;
+}
+
+/** pixels [size, size, 3] -> a tile [side, side, 3]. */
+export async function thumbnail(pixels: Uint8Array, size: number, side: number): Promise<Uint8Array> {
+  if (side === size) return pixels;
+  const { default: sharp } = await import('sharp');
+  return sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+    .resize(side, side)
+    .raw()
+    .toBuffer();
 }

@@ -5,6 +5,7 @@ import type { Evaluate } from './context';
 import { finetune } from './finetune';
 import { knn, probe } from './frozen';
 import { pretext } from './pretext';
+import { robustness } from './robustness';
 import { transfer } from './transfer';
 
 export type { Evaluate, EvaluationContext } from './context';
@@ -20,6 +21,7 @@ export const evaluations: Record<EvaluationKind, Entry> = {
   knn: { evaluate: knn, blocks: ['probe'] },
   probe: { evaluate: probe, blocks: ['probe'] },
   cluster: { evaluate: cluster, blocks: ['cluster'] },
+  robustness: { evaluate: robustness, blocks: ['robustness', 'probe'] },
   transfer: { evaluate: transfer, blocks: ['transfer', 'probe', 'finetune'] },
   finetune: { evaluate: finetune, blocks: ['finetune'] },
 };
