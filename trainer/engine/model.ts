@@ -4,11 +4,24 @@ import { trace } from './trace';
 import type { ProgramSpec, Specs, Step } from './types';
 import { bytes, concat, float, int, message, string, type Bytes } from './protobuf';
 
-/** A graph with its named outputs, as the bytes of an ONNX model. Field numbers are those of onnx.proto. */
-export function modelBytes(graph: Graph, outputs: readonly Value[]): Uint8Array {
+/** A graph as it is run. */
+export interface LoweredGraph {
+  readonly nodes: readonly Node[];
+  readonly constants: readonly Constant[];
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+}
+
+/** What a graph's outputs need of it. */
+export function lowered(graph: Graph, outputs: readonly Value[]): LoweredGraph {
   const nodes = simplified(graph, outputs);
   const used = new Set(nodes.flatMap(({ inputs }) => inputs.map(({ name }) => name)));
   const constants = graph.constants.filter(({ name }) => used.has(name));
+  return { nodes, constants, inputs: graph.inputs, outputs };
+}
+
+/** A graph as the bytes of an ONNX model. Field numbers are those of onnx.proto. */
+export function modelBytes({ nodes, constants, inputs, outputs }: LoweredGraph): Uint8Array {
   return concat([
     int(1, 9), // ir_version
     string(2, 'tessera'),
@@ -16,7 +29,7 @@ export function modelBytes(graph: Graph, outputs: readonly Value[]): Uint8Array 
       ...nodes.map((node) => message(1, nodeFields(node))),
       string(2, 'step'),
       ...constants.map((constant) => message(5, tensorFields(constant))),
-      ...graph.inputs.map((value) => message(11, valueFields(value))),
+      ...inputs.map((value) => message(11, valueFields(value))),
       ...outputs.map((value) => message(12, valueFields(value))),
     ]),
     message(8, [string(1, ''), int(2, 20)]),
@@ -62,16 +75,16 @@ const valueFields = ({ name, shape, dtype }: Value): Bytes[] => [
   ]),
 ];
 
-/** A step as the bytes of an ONNX model, and what its results are called there. */
-export interface StepModel {
-  readonly bytes: Uint8Array;
+/** A step as a graph, and what its results are called there. */
+export interface StepGraph {
+  readonly graph: LoweredGraph;
   readonly outputs: Readonly<Record<string, Value>>;
   /** New state entries; those that the step leaves alone are absent. */
   readonly next: Readonly<Record<string, Value>>;
   readonly outputSpecs: Specs;
 }
 
-export function stepModel(step: Step, spec: ProgramSpec): StepModel {
+export function stepGraph(step: Step, spec: ProgramSpec): StepGraph {
   const { graph, state, outputs, outputSpecs } = trace(step, spec);
   // An output of its own name each, also where the step returns an input or one tensor twice.
   const named = (prefix: string, values: Readonly<Record<string, Value>>) =>
@@ -80,6 +93,6 @@ export function stepModel(step: Step, spec: ProgramSpec): StepModel {
     );
   const results = named('output', outputs);
   const next = named('next', state);
-  const bytes = modelBytes(graph, [...Object.values(results), ...Object.values(next)]);
-  return { bytes, outputs: results, next, outputSpecs };
+  const all = [...Object.values(results), ...Object.values(next)];
+  return { graph: lowered(graph, all), outputs: results, next, outputSpecs };
 }

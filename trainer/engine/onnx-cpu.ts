@@ -1,7 +1,7 @@
 /** ONNX Runtime on the CPU. State is held twice: a step reads one half and writes the other, so nothing is copied. */
 import { availableParallelism } from 'node:os';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
-import { stepModel } from './model';
+import { modelBytes, stepGraph } from './model';
 import { createSession, createTensor, runtimeVersion, type NativeTensor } from './native';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
@@ -66,8 +66,8 @@ function upload(values: HostTensors): CpuState {
 }
 
 function compile(step: Step, spec: ProgramSpec, threads: number): Program {
-  const { bytes, outputs, next, outputSpecs } = stepModel(step, spec);
-  const session = createSession(bytes, threads, SPIN_MICROSECONDS);
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
+  const session = createSession(modelBytes(graph), threads, SPIN_MICROSECONDS);
   const given = createTensors(spec.inputs);
   const results = createTensors(outputSpecs);
 

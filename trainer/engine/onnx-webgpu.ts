@@ -2,7 +2,7 @@
 import * as ort from 'onnxruntime-node';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { createGraph } from './graph';
-import { modelBytes, stepModel } from './model';
+import { lowered, modelBytes, stepGraph } from './model';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
 import type {
@@ -75,7 +75,9 @@ async function download(entries: readonly (readonly [string, ort.Tensor])[]): Pr
   const values = entries.map(([name, { dims, type }]) =>
     graph.alias(graph.input(stateName(name), { shape: dims, dtype: type as TensorSpec['dtype'] }), name),
   );
-  const session = await ort.InferenceSession.create(modelBytes(graph, values), { executionProviders: ['webgpu'] });
+  const session = await ort.InferenceSession.create(modelBytes(lowered(graph, values)), {
+    executionProviders: ['webgpu'],
+  });
   try {
     const copies = await session.run(Object.fromEntries(entries.map(([name, tensor]) => [stateName(name), tensor])));
     return Object.fromEntries(entries.map(([name]) => [name, (copies[name] as ort.Tensor).data as TypedArray]));
@@ -85,8 +87,8 @@ async function download(entries: readonly (readonly [string, ort.Tensor])[]): Pr
 }
 
 async function compile(step: Step, spec: ProgramSpec): Promise<Program> {
-  const { bytes, outputs, next, outputSpecs } = stepModel(step, spec);
-  const session = await ort.InferenceSession.create(bytes, {
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
+  const session = await ort.InferenceSession.create(modelBytes(graph), {
     executionProviders: ['webgpu'],
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,

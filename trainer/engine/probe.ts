@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createGraph } from './graph';
-import { modelBytes } from './model';
+import { lowered, modelBytes } from './model';
 import type { Device, EngineName } from './types';
 
 export interface EngineReport {
@@ -48,7 +48,7 @@ type Finding = Pick<EngineReport, 'available' | 'detail'>;
 export function probeDevice(device: Device): Promise<Finding> {
   const graph = createGraph();
   const x = graph.input('x', { shape: [2], dtype: 'float32' });
-  const model = Buffer.from(modelBytes(graph, [graph.node('Add', [x, x], x)])).toString('base64');
+  const model = Buffer.from(modelBytes(lowered(graph, [graph.node('Add', [x, x], x)]))).toString('base64');
   let library: string;
   try {
     library = createRequire(import.meta.url).resolve('onnxruntime-node');

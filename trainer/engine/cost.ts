@@ -1,0 +1,102 @@
+/**
+ * What running a step takes, read off its graph. A multiply-add is two floating-point operations (FLOPs); products count
+ * exactly, and so do convolutions, which are products here. All else counts one for each element that it goes through,
+ * whatever it does to it; to move values costs nothing.
+ */
+import type { Constant, ElementType, Node, Value } from './graph';
+import { stepGraph, type LoweredGraph } from './model';
+import { size } from './shapes';
+import type { ProgramSpec, Step } from './types';
+
+export interface Cost {
+  readonly flops: number;
+  /** The part of `flops` that is products of matrices. */
+  readonly productFlops: number;
+  /** Bytes of what the step is given: state, with the parameters, and inputs. */
+  readonly givenBytes: number;
+  /** Bytes of what is written into the graph. */
+  readonly constantBytes: number;
+  /** Most bytes of results held at once, each until its last reader is done: an estimate of what a run needs besides. */
+  readonly peakBytes: number;
+}
+
+/** The cost of one run of a step, which is traced and not run. */
+export const stepCost = (step: Step, spec: ProgramSpec): Cost => costOf(stepGraph(step, spec).graph);
+
+export function costOf(graph: LoweredGraph): Cost {
+  const { nodes, constants, inputs } = graph;
+  const ones = new Set(constants.filter(isRowOfOnes).map(({ name }) => name));
+  const products = nodes.map((node) => productFlops(node, ones));
+  const others = nodes.map((node) => otherFlops(node, ones));
+  return {
+    flops: sum(products) + sum(others),
+    productFlops: sum(products),
+    givenBytes: sum(inputs.map(bytesOf)),
+    constantBytes: sum(constants.map(bytesOf)),
+    peakBytes: Math.max(0, ...heldBytes(graph)),
+  };
+}
+
+const elementBytes: Record<ElementType, number> = { float32: 4, int32: 4, bool: 1, int64: 8 };
+const bytesOf = ({ shape, dtype }: Value) => size(shape) * elementBytes[dtype];
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+const isProduct = ({ type }: Node) => type === 'Gemm' || type === 'MatMul' || type === 'FusedMatMul';
+
+/** Sums of columns are written as a row of ones times a matrix (lower/reduce.ts). */
+const isRowOfOnes = ({ shape, dtype, bytes }: Constant) =>
+  dtype === 'float32' && shape.length === 2 && shape[0] === 1 && new Float32Array(bytes.slice().buffer).every((v) => v === 1); // prettier-ignore
+const isColumnSum = ({ inputs }: Node, ones: ReadonlySet<string>) => ones.has(inputs[0]!.name);
+
+function productFlops(node: Node, ones: ReadonlySet<string>): number {
+  if (!isProduct(node) || isColumnSum(node, ones)) return 0;
+  const { shape } = node.inputs[0]!;
+  const inner = shape.at(node.attributes.transA === 1 ? -2 : -1)!;
+  return 2 * inner * size(node.outputs[0]!.shape);
+}
+
+const moves = new Set(
+  'Reshape Transpose Gather Slice Concat Split Pad Expand Tile Identity Cast Where ScatterElements'.split(' '),
+);
+
+/** How often an element is gone through: maximum, difference, exponential, sum, quotient; mean, centring, square, ... */
+const passes: Readonly<Record<string, number>> = { Softmax: 5, LayerNormalization: 7 };
+
+function otherFlops(node: Node, ones: ReadonlySet<string>): number {
+  const { type, inputs, outputs } = node;
+  if (moves.has(type)) return 0;
+  if (isProduct(node)) {
+    if (isColumnSum(node, ones)) return size(inputs[1]!.shape);
+    return inputs.length > 2 ? size(outputs[0]!.shape) : 0; // the addend
+  }
+  const floats = [...inputs, ...outputs].filter(({ dtype }) => dtype === 'float32');
+  return (passes[type] ?? 1) * Math.max(0, ...floats.map(({ shape }) => size(shape)));
+}
+
+/** Bytes held while each node runs, besides what the graph is given. */
+function heldBytes({ nodes, outputs }: LoweredGraph): number[] {
+  // A reshaped value is the same memory under another name.
+  const owner = new Map<string, string>();
+  const own = ({ name }: Value) => owner.get(name) ?? name;
+  const lastReader = new Map<string, number>();
+  nodes.forEach(({ type, inputs, outputs: [made] }, i) => {
+    if (type === 'Reshape') owner.set(made!.name, own(inputs[0]!));
+    for (const input of inputs) lastReader.set(own(input), i);
+  });
+  for (const value of outputs) lastReader.set(own(value), nodes.length);
+  const held = new Map<string, number>();
+  let total = 0;
+  return nodes.map(({ type, inputs, outputs: made }, i) => {
+    for (const value of type === 'Reshape' ? [] : made) {
+      held.set(value.name, bytesOf(value));
+      total += bytesOf(value);
+    }
+    const during = total;
+    for (const name of [...inputs, ...made].map(own)) {
+      if ((lastReader.get(name) ?? i) > i) continue;
+      total -= held.get(name) ?? 0;
+      held.delete(name);
+    }
+    return during;
+  });
+}
