@@ -2,8 +2,8 @@ import type { Evaluation, RobustnessFile } from '../../protocol/events';
 import type { Engine } from '../engine/types';
 import { correctness, mean } from './bootstrap';
 import { checkTrainingLabels } from './labels';
-import { argmaxRows, linearLogits } from './linear-classifier';
 import { fitProbe, type ProbeOptions } from './linear-probe';
+import { argmaxRows, probeLogits } from './probe-classifier';
 import { compare, report } from './report';
 import type { Embeddings } from './types';
 
@@ -24,22 +24,31 @@ export type Classify = (embeddings: Embeddings, signal?: AbortSignal) => Promise
 export async function fitClassifiers(
   engine: Engine,
   { classes, labels, train }: { classes: readonly string[]; labels: Int32Array; train: Both<Embeddings> },
-  options: Omit<ProbeOptions, 'labels'>,
+  options: Omit<ProbeOptions, 'labels' | 'layers' | 'hidden'>,
   { onProgress, signal }: { readonly onProgress?: (done: number) => void; readonly signal?: AbortSignal } = {},
 ): Promise<Both<Classify> & { readonly protocol: string }> {
   checkTrainingLabels(labels, train.pretrained.size, classes);
   const fit = async (embeddings: Embeddings, turn: 0 | 1) => {
-    const { learningRate, classifier } = await fitProbe(engine, { embeddings, labels }, classes.length, options, {
-      onProgress: (done) => onProgress?.((turn + done) / 2),
-      signal,
-    });
+    const { learningRate, classifier } = await fitProbe(
+      engine,
+      { embeddings, labels },
+      classes.length,
+      { ...options, hidden: [] },
+      {
+        onProgress: (done) => onProgress?.((turn + done) / 2),
+        signal,
+      },
+    );
     const classify: Classify = async (seen, signal) =>
-      argmaxRows(await linearLogits(classifier, seen, signal), classes.length);
+      argmaxRows(await probeLogits(engine, classifier, seen, signal), classes.length);
     return { learningRate, classify };
   };
   const pretrained = await fit(train.pretrained, 0);
   const randomInit = await fit(train.randomInit, 1);
-  const protocol = `linear classifier of ${labels.length} clean images, lr ${pretrained.learningRate} (baseline ${randomInit.learningRate}), ${options.epochs} epochs`;
+  const [rate, baselineRate] = [pretrained.learningRate, randomInit.learningRate];
+  const rates = rate === baselineRate ? `lr ${rate}` : `lr ${rate} (baseline ${baselineRate})`;
+  const optimizer = options.protocol === 'mae' ? 'LARS' : 'SGD';
+  const protocol = `linear on batch-normed frozen embeddings of clean images, ${rates}, ${optimizer}, ${options.epochs} epochs`;
   return { pretrained: pretrained.classify, randomInit: randomInit.classify, protocol };
 }
 

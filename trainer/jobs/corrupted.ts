@@ -50,16 +50,18 @@ export async function createClassifier(options: ClassifierOptions): Promise<Clas
   const tensors: Record<string, HostTensors[string]> = kept?.metadata.key === key ? { ...kept.tensors } : {};
 
   async function predict(size: number, batches: AsyncIterable<ImageBatch>): Promise<Both<Int32Array>> {
-    const told = { pretrained: new Int32Array(size), randomInit: new Int32Array(size) };
+    const { width } = encoder;
+    const rows = { pretrained: new Float32Array(size * width), randomInit: new Float32Array(size * width) };
     let done = 0;
     for await (const batch of batches) {
       for (const name of ['pretrained', 'randomInit'] as const) {
-        const embeddings = await embedder.embed(states[name], only(batch), { signal });
-        told[name].set(await classify[name](embeddings, signal), done);
+        const { values } = await embedder.embed(states[name], only(batch), { signal });
+        rows[name].set(values, done * width);
       }
       done += batch.count;
     }
-    return told;
+    const told = (name: keyof Both<unknown>) => classify[name]({ values: rows[name], size, width }, signal);
+    return { pretrained: await told('pretrained'), randomInit: await told('randomInit') };
   }
 
   return {
