@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { ClusterFile, EmbeddingFile, PicturesFile } from '../protocol/events';
+import type { ClusterFile, EmbeddingFile, PicturesFile, RobustnessFile } from '../protocol/events';
 import type { DashboardMemento, FromDashboard, ToDashboard } from '../protocol/messages';
 import { dashboardHtml } from './dashboard-html';
 import { readRunJson } from './run-file';
@@ -154,6 +154,8 @@ async function opened(
         return { type: kind, file, content: content as EmbeddingFile };
       case 'clusters':
         return { type: kind, file, content: content as ClusterFile };
+      case 'robustness':
+        return { type: kind, file, content: content as RobustnessFile };
     }
   } catch (error) {
     return { type: kind, file, content: null, error: (error as Error).message };

@@ -1,5 +1,5 @@
 /** Host <-> webview, as typed unions. The webview keeps its own `Run` with the same reducer. */
-import type { ClusterFile, EmbeddingFile, EvaluationKind, PicturesFile, RunEvent } from './events';
+import type { ClusterFile, EmbeddingFile, EvaluationKind, PicturesFile, RobustnessFile, RunEvent } from './events';
 import type { Run } from './run';
 
 export type LiveStatus = Run['status'] | 'crashed';
@@ -42,13 +42,23 @@ export type ToDashboard =
       readonly content: ClusterFile | null;
       readonly error?: string;
     }
+  | {
+      readonly type: 'robustness';
+      readonly file: string;
+      readonly content: RobustnessFile | null;
+      readonly error?: string;
+    }
   /** The run directory is gone or unreadable. */
   | { readonly type: 'lost'; readonly message: string };
 
 export type FromDashboard =
   | { readonly type: 'ready' }
   /** Asks for a file named by an event; answered by a message of the same kind. */
-  | { readonly type: 'open'; readonly kind: 'pictures' | 'embedding' | 'clusters'; readonly file: string }
+  | {
+      readonly type: 'open';
+      readonly kind: 'pictures' | 'embedding' | 'clusters' | 'robustness';
+      readonly file: string;
+    }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'reveal' }
   /** Without a kind: asks which. */
   | { readonly type: 'evaluate'; readonly kind?: EvaluationKind }

@@ -2,7 +2,7 @@
  * Files of a run directory can be cut short or made by something else. What the page draws from is checked first;
  * the answer is what is wrong with it, or undefined.
  */
-import type { ClusterFile, EmbeddingFile, PicturesFile, Similarities } from '../protocol/events';
+import type { ClusterFile, EmbeddingFile, PicturesFile, RobustnessFile, Similarities } from '../protocol/events';
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
 const isText = (value: unknown): value is string => typeof value === 'string';
@@ -67,5 +67,24 @@ export function problemOfClusters(content: unknown): string | undefined {
   };
   if (!isList(file.clusters, isCluster))
     return `has something else than clusters of ${classes} classes in \`clusters\``;
+  return undefined;
+}
+
+export function problemOfRobustness(content: unknown): string | undefined {
+  const file = content as Loose<RobustnessFile>;
+  if (!file || typeof file !== 'object') return 'is not an object';
+  if (!isText(file.png) || !isCount(file.tileSize)) return 'does not say where its pictures are (`png`, `tileSize`)';
+  if (!isList(file.severities, isCount) || file.severities.length === 0) return 'names no `severities`';
+  if (!isCount(file.testImages)) return 'has no number of images in `testImages`';
+  const { score, baseline } = (file.clean ?? {}) as Record<string, unknown>;
+  if (!Number.isFinite(score) || !Number.isFinite(baseline)) return 'has no accuracies in `clean`';
+  const count = file.severities.length;
+  const isEach = (list: unknown) => isList(list, Number.isFinite) && list.length === count;
+  const isCorruption = (corruption: unknown) => {
+    const { name, group, scores, baselines } = (corruption ?? {}) as Record<string, unknown>;
+    return isText(name) && isText(group) && isEach(scores) && isEach(baselines);
+  };
+  if (!isList(file.corruptions, isCorruption) || file.corruptions.length === 0)
+    return `has something else than corruptions at ${count} severities in \`corruptions\``;
   return undefined;
 }

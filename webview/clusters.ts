@@ -7,7 +7,7 @@ import { csv } from './numbers/csv';
 import type { Page } from './page';
 import { panel } from './panel';
 import { paintTiles, sheetTools } from './sheet';
-import { stepSlider, wantedOf } from './steps';
+import { judgedBy, stepSlider, wantedOf } from './steps';
 import { createTable } from './table';
 import { fileName } from './words';
 
@@ -37,14 +37,6 @@ function shownCounts({ classes }: ClusterFile, { images }: Cluster): number[] {
 function purity(content: ClusterFile, { match, counts }: Cluster): string {
   if (match === undefined) return 'matched with no class';
   return `${nameOf(content, match)}, ${formatPercent((counts[match] ?? 0) / Math.max(1, sum(counts)), 0)} right`;
-}
-
-/** The newest clustering of each checkpoint that has one. */
-function clusterings({ evaluations }: Page['run']): { readonly step: number; readonly file: string }[] {
-  const byStep = new Map<number, string>();
-  for (const { step, evaluation, file } of evaluations)
-    if (evaluation.kind === 'cluster' && file !== undefined) byStep.set(step, file);
-  return [...byStep].map(([step, file]) => ({ step, file })).sort((a, b) => a.step - b.step);
 }
 
 export function createClusters(page: Page) {
@@ -141,7 +133,7 @@ export function createClusters(page: Page) {
   return {
     /** Nothing until a checkpoint was judged by its clusters. */
     render() {
-      const judged = clusterings(page.run);
+      const judged = judgedBy(page.run, 'cluster');
       const wanted = wantedOf(page, judged);
       if (!wanted) return nothing;
       const failure = look(wanted.file);

@@ -12,6 +12,7 @@ import { createMap } from './map';
 import { notices } from './notices';
 import { createPage } from './page';
 import { createPictures } from './pictures';
+import { createRobustness } from './robustness';
 import { onThemeChange, readTheme } from './theme';
 
 const root = document.body;
@@ -28,6 +29,7 @@ const curves = createCurves(page);
 const pictures = createPictures(page);
 const map = createMap(page);
 const clusters = createClusters(page);
+const robustness = createRobustness(page);
 const cursor = createCursor(page);
 
 function content() {
@@ -48,7 +50,9 @@ function content() {
           ? html`<div class="curves">${curves.render()}</div>
               <div class="pictures">${pictures.render()}</div>
               <div class="maps">${map.render(theme, () => root)}</div>
-              <div class="scores">${evaluations(page)} ${clusters.render()} ${notices(page)}</div>`
+              <div class="scores">
+                ${evaluations(page)} ${clusters.render()} ${robustness.render()} ${notices(page)}
+              </div>`
           : html`<div class="alone">${waiting(page)} ${notices(page)}</div>`
       }
     </main>
@@ -63,6 +67,7 @@ function paint() {
   pictures.draw(root);
   map.draw(root, theme);
   clusters.draw(root);
+  robustness.draw(root);
 }
 
 onThemeChange(() => {

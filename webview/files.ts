@@ -1,19 +1,21 @@
 /** Files and images of the run directory, asked for when first looked at and kept while they are likely to be again. */
-import type { ClusterFile, EmbeddingFile, PicturesFile } from '../protocol/events';
+import type { ClusterFile, EmbeddingFile, PicturesFile, RobustnessFile } from '../protocol/events';
 import type { ToDashboard } from '../protocol/messages';
-import { problemOfClusters, problemOfEmbedding, problemOfPictures } from './check';
+import { problemOfClusters, problemOfEmbedding, problemOfPictures, problemOfRobustness } from './check';
 import { send } from './host';
 
 interface Contents {
   pictures: PicturesFile;
   embedding: EmbeddingFile;
   clusters: ClusterFile;
+  robustness: RobustnessFile;
 }
 
 const problemOf: Record<keyof Contents, (content: unknown) => string | undefined> = {
   pictures: problemOfPictures,
   embedding: problemOfEmbedding,
   clusters: problemOfClusters,
+  robustness: problemOfRobustness,
 };
 
 type Opened<T> =

@@ -7,7 +7,7 @@ import type { Files } from './files';
 import { remember, remembered, send } from './host';
 import { nearestIndex, union } from './numbers/nearest';
 
-export type Picture = 'curves' | 'pictures' | 'embedding' | 'clusters';
+export type Picture = 'curves' | 'pictures' | 'embedding' | 'clusters' | 'robustness';
 
 /** Survives a reload of the window. */
 export interface Choices {
@@ -22,6 +22,8 @@ export interface Choices {
   /** Pictures shown as their table. */
   readonly tables: readonly Picture[];
   readonly colourBy: 'label' | 'cluster';
+  /** Of what the heat map of corruptions tells. */
+  readonly accuracy: 'score' | 'baseline' | 'difference';
 }
 
 const defaults: Choices = {
@@ -31,6 +33,7 @@ const defaults: Choices = {
   log: [],
   tables: [],
   colourBy: 'label',
+  accuracy: 'score',
 };
 
 export interface Page {

@@ -1,6 +1,8 @@
 /** The step slider of a picture: every logged one of it, on the cursor that the whole page shares. */
 import { html } from 'lit';
+import type { EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
+import type { Run } from '../protocol/run';
 import { nearest, nearestIndex } from './numbers/nearest';
 import { cursorStep } from './page';
 import type { Page } from './page';
@@ -8,6 +10,14 @@ import type { Page } from './page';
 interface Logged {
   readonly step: number;
   readonly file: string;
+}
+
+/** What the newest evaluation of a kind found in pictures, of each checkpoint that has one. */
+export function judgedBy({ evaluations }: Run, kind: EvaluationKind): Logged[] {
+  const byStep = new Map<number, string>();
+  for (const { step, evaluation, file } of evaluations)
+    if (evaluation.kind === kind && file !== undefined) byStep.set(step, file);
+  return [...byStep].map(([step, file]) => ({ step, file })).sort((a, b) => a.step - b.step);
 }
 
 /** Which of the logged pictures the cursor stands on or nearest to. */
