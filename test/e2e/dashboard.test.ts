@@ -1,5 +1,5 @@
 // The dashboard as a person uses it, in a browser, under the policy of a webview.
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../protocol/events';
 import { launchBrowser, openDashboard, pretended } from './dashboard/harness';
@@ -7,6 +7,7 @@ import type { Dashboard, OpenOptions } from './dashboard/harness';
 import {
   clustered,
   clusterFile,
+  corrupted,
   embeddingFile,
   journal,
   launched,
@@ -475,6 +476,91 @@ describe('clusters', () => {
   });
 });
 
+describe('robustness', () => {
+  const judged = [...running, ...journal([corrupted(2000)], running.length)];
+  const cell = (page: Page, row: string, severity: number) =>
+    page
+      .locator('.heat')
+      .getByRole('row', { name: row })
+      .getByRole('gridcell')
+      .nth(severity - 1);
+
+  it('comes with an evaluation: a number and a colour for each corruption and severity', async () => {
+    const { page, snapshot } = await openRunning();
+    expect(await page.locator('#robustness').count()).toBe(0);
+    await snapshot(judged, 'running');
+    await page.locator('#evaluations table').getByText('mCE').waitFor();
+    const cells = page.locator('.heat [data-full]');
+    await soon(() => cells.count()).toBe(75);
+    expect(await page.locator('.heat .group').allTextContents()).toEqual(['Noise', 'Blur', 'Weather', 'Digital']);
+    const colours = await cells.evaluateAll((nodes) => nodes.map((node) => getComputedStyle(node).backgroundColor));
+    expect(colours[0]).not.toBe(colours[4]);
+    expect((await cell(page, 'gaussian noise', 5).textContent())!.trim()).toBe('20.0');
+    await page.locator('#robustness').getByText('71.4% when clean').waitFor();
+  });
+
+  it('shows the example under the pointer and under the keyboard', async () => {
+    const { page } = await openRunning({}, judged);
+    const tiles = page.locator('.example canvas');
+    await soon(() => page.locator('.example canvas[data-painted]').count()).toBe(2);
+    expect(await tiles.first().evaluate(isPainted)).toBe(true);
+    const said = page.locator('.example figcaption');
+    await cell(page, 'fog', 2).hover();
+    await said.getByText('fog, severity 2: 62.4%, random init 36.0%, +26.4 points').waitFor();
+    const drawn = () => tiles.nth(1).evaluate((node: HTMLCanvasElement) => node.toDataURL());
+    const mild = await drawn();
+    await page.mouse.move(0, 0);
+
+    await cell(page, 'gaussian noise', 5).focus();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('ArrowLeft');
+    await said.getByText('shot noise, severity 4').waitFor();
+    await page.keyboard.press('Home');
+    await said.getByText('shot noise, severity 1').waitFor();
+    await soon(drawn).not.toBe(mild);
+    // One stop of the tab key for the whole map.
+    expect(await page.locator('.heat [tabindex="0"]').count()).toBe(1);
+  });
+
+  it('tells of the baseline and of the difference from it', async () => {
+    const { page } = await openRunning({}, judged);
+    const choice = page.locator('#robustness').getByLabel('Show');
+    await choice.selectOption('baseline');
+    await soon(async () => (await cell(page, 'gaussian noise', 5).textContent())!.trim()).toBe('33.0');
+    await choice.selectOption('difference');
+    const below = cell(page, 'gaussian noise', 5);
+    await soon(async () => (await below.textContent())!.trim()).toBe('−13.0');
+    expect(await below.getAttribute('data-tone')).toBe('less');
+    expect(await cell(page, 'fog', 1).getAttribute('data-tone')).toBe('more');
+  });
+
+  it('has a table that says the same, and is saved as CSV and PNG', async () => {
+    const { page, sent } = await openRunning({}, judged);
+    const panel = page.locator('#robustness');
+    await soon(() => page.locator('.example canvas[data-painted]').count()).toBe(2);
+    await panel.getByLabel('As table').click();
+    const row = panel.getByRole('row', { name: 'gaussian noise' });
+    expect((await row.getByRole('cell').allTextContents()).map((text) => text.trim())).toEqual([
+      'noise',
+      ...['60.0', '50.0', '40.0', '30.0', '20.0', '40.0'],
+    ]);
+    await panel.getByRole('button', { name: 'CSV' }).click();
+    await panel.getByRole('button', { name: 'PNG' }).click();
+    await soon(async () => (await sent('save')).length).toBe(2);
+    const [csv] = await sent('save');
+    const lines = String(csv!.data).trim().split('\r\n');
+    expect(lines).toHaveLength(1 + 1 + 75);
+    expect(lines[1]).toBe('2000,clean,,0,0.714,0.382');
+    expect(lines[2]).toMatch(/^2000,gaussian_noise,noise,1,0\.6/);
+  });
+
+  it('says what is wrong with a file that cannot be drawn', async () => {
+    const media = { ...pretended, json: (file: string) => pretended.json(file.replace('robustness', 'clusters')) };
+    const { page } = await openRunning({ media }, judged);
+    await page.locator('#robustness [role=alert]').getByText('`severities`').waitFor();
+  });
+});
+
 describe('actions', () => {
   it('follow the status, and reach the host', async () => {
     const { page, post, sent } = await openRunning();
@@ -595,8 +681,12 @@ describe('the look', () => {
   });
 
   it('gives every control a name', async () => {
-    const { page } = await openRunning({}, [...running, ...journal([clustered(2000, 0.6, 0.2)], running.length)]);
+    const { page } = await openRunning({}, [
+      ...running,
+      ...journal([clustered(2000, 0.6, 0.2), corrupted(2000)], running.length),
+    ]);
     await page.locator('.clusters canvas').first().waitFor();
+    await page.locator('.example canvas').first().waitFor();
     const nameless = await page.locator('button, input, select, canvas').evaluateAll((nodes) =>
       nodes
         .filter((node) => !node.closest('[aria-hidden=true]'))

@@ -12,7 +12,17 @@ import type { RunEvent } from '../../../protocol/events';
 import type { FromDashboard, LiveStatus, ToDashboard } from '../../../protocol/messages';
 import { applyEvent, emptyRun } from '../../../protocol/run';
 import { chromiumPath } from '../../../scripts/editor.mjs';
-import { clusterFile, clusterSheet, embeddingFile, manifest, picturesFile, picturesSheet, thumbnailSheet } from './run';
+import {
+  clusterFile,
+  clusterSheet,
+  embeddingFile,
+  manifest,
+  picturesFile,
+  picturesSheet,
+  robustnessFile,
+  robustnessSheet,
+  thumbnailSheet,
+} from './run';
 import { pageThemes } from './themes';
 import type { PageThemeName } from './themes';
 
@@ -31,14 +41,20 @@ export interface Media {
 const stepOf = (file: string) => Number(/(\d+)\.\w+$/.exec(file)?.[1]);
 let thumbnails: Promise<Buffer> | undefined;
 
+/** What of the run directory a file's name tells that it is. */
+const kinds = [
+  { part: 'embedding', json: embeddingFile, png: thumbnailSheet },
+  { part: 'clusters', json: clusterFile, png: clusterSheet },
+  { part: 'robustness', json: robustnessFile, png: robustnessSheet },
+  { part: '', json: picturesFile, png: picturesSheet },
+];
+const kindOf = (file: string) => kinds.find(({ part }) => file.includes(part))!;
+
 export const pretended: Media = {
-  json: (file) => {
-    const of = file.includes('embedding') ? embeddingFile : file.includes('clusters') ? clusterFile : picturesFile;
-    return Promise.resolve(of(stepOf(file)));
-  },
+  json: (file) => Promise.resolve(kindOf(file).json(stepOf(file))),
   png: (file) => {
     if (file.includes('thumbnails')) return (thumbnails ??= thumbnailSheet());
-    return file.includes('clusters') ? clusterSheet(stepOf(file)) : picturesSheet(stepOf(file));
+    return kindOf(file).png(stepOf(file));
   },
 };
 

@@ -5,6 +5,7 @@ import type {
   EmbeddingFile,
   EventBody,
   PicturesFile,
+  RobustnessFile,
   RunEvent,
   RunManifest,
 } from '../../../protocol/events';
@@ -132,6 +133,22 @@ export function clustered(step: number, top1: number, baseline: number): EventBo
     },
   } as const;
   return { ...probe, evaluation, file: name('clusters', step) };
+}
+
+/** An evaluation on corrupted images, with the file of its heat map. */
+export function corrupted(step: number): EventBody {
+  const probe = scored(step, 'probe', 0.412, 0.243) as Extract<EventBody, { type: 'evaluation' }>;
+  const evaluation = {
+    ...probe.evaluation,
+    kind: 'robustness',
+    protocol: 'linear on batch-normed frozen embeddings of clean images; 15 corruptions x 5 severities',
+    measures: {
+      clean_accuracy: { score: 0.714, baseline: 0.382 },
+      corruption_error: { score: 0.588, baseline: 0.757 },
+      mce: { score: 0.7767, baseline: 1 },
+    },
+  } as const;
+  return { ...probe, evaluation, file: name('robustness', step) };
 }
 
 const size = 32;
@@ -274,4 +291,42 @@ export function clusterFile(step: number): ClusterFile {
 export function clusterSheet(step: number): Promise<Buffer> {
   const images = clusterFile(step).clusters.flatMap((cluster) => cluster.images);
   return sheet(shownOfCluster, 10, size, (index, x, y) => picture((images[index]?.label ?? 0) + 10 * index)(x, y));
+}
+
+const corruptionGroups = {
+  noise: ['gaussian_noise', 'shot_noise', 'impulse_noise'],
+  blur: ['defocus_blur', 'glass_blur', 'motion_blur', 'zoom_blur'],
+  weather: ['snow', 'frost', 'fog', 'brightness'],
+  digital: ['contrast', 'elastic_transform', 'pixelate', 'jpeg_compression'],
+} as const;
+
+/** Accuracy falls with the severity, and more so from corruption to corruption; noise throws the encoder below its baseline. */
+export function robustnessFile(step: number): RobustnessFile {
+  const severities = [1, 2, 3, 4, 5];
+  const corruptions = Object.entries(corruptionGroups).flatMap(([group, names]) =>
+    names.map((name) => ({ name, group: group as keyof typeof corruptionGroups })),
+  );
+  return {
+    step,
+    png: name('robustness', step).replace('.json', '.png'),
+    tileSize: size,
+    testImages: 1000,
+    severities,
+    clean: { score: 0.714, baseline: 0.382 },
+    corruptions: corruptions.map(({ name, group }, row) => ({
+      name,
+      group,
+      scores: severities.map((severity) => 0.7 - 0.02 * severity - (group === 'noise' ? 0.08 * severity : 0.004 * row)),
+      baselines: severities.map((severity) => 0.38 - 0.01 * severity),
+    })),
+  };
+}
+
+/** One row per corruption: an image as it is, and darker with each severity. */
+export function robustnessSheet(): Promise<Buffer> {
+  return sheet(6, 15, size, (index, x, y) => {
+    const [r, g, b] = picture(3)(x, y);
+    const dim = 1 - 0.15 * (index % 6);
+    return [r * dim, g * dim, b * dim];
+  });
 }

@@ -370,3 +370,21 @@ it('prints as file:line:column', () => {
     'a.tessera.jsonc:3:11: "seed" must be at least 0, not -1.',
   );
 });
+
+it.each([
+  ['"corruptions": ["fog", "rain"]', 'rain'],
+  ['"corruptions": ["fog", "fog"]', 'once'],
+  ['"severities": [0]', 'severities'],
+  ['"images": 0', 'images'],
+  ['"shift": { "folder": "x" }', 'folder'],
+])('refuses a robustness block with %s', (content, part) => {
+  const parsed = parseExperiment(experiment(`"robustness": { ${content} }`));
+  const messages = parsed.ok ? '' : parsed.problems.map(({ message }) => message).join(' ');
+  expect(messages).toContain(part);
+});
+
+it('corrupts in all 15 ways by default', () => {
+  const parsed = parseExperiment(experiment('"robustness": { "images": 50 }'));
+  expect(parsed.ok && parsed.config.robustness).toMatchObject({ images: 50, severities: [1, 2, 3, 4, 5] });
+  expect(parsed.ok && parsed.config.robustness.corruptions).toHaveLength(15);
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { problemOfClusters, problemOfEmbedding, problemOfPictures } from '../../../webview/check';
+import { problemOfClusters, problemOfEmbedding, problemOfPictures, problemOfRobustness } from '../../../webview/check';
 
 const pictures = {
   step: 10,
@@ -31,12 +31,24 @@ const clusters = {
 };
 const [cluster] = clusters.clusters;
 
+const robustness = {
+  step: 10,
+  png: 'media/r.png',
+  tileSize: 32,
+  testImages: 100,
+  severities: [1, 5],
+  clean: { score: 0.5, baseline: 0.2 },
+  corruptions: [{ name: 'fog', group: 'weather', scores: [0.4, 0.3], baselines: [0.2, 0.1] }],
+};
+const [fog] = robustness.corruptions;
+
 describe('a file that the page draws from', () => {
   it('is taken when it is whole', () => {
     expect(problemOfPictures(pictures)).toBeUndefined();
     expect(problemOfEmbedding(embedding)).toBeUndefined();
     expect(problemOfEmbedding({ ...embedding, labels: [1, 0] })).toBeUndefined();
     expect(problemOfClusters(clusters)).toBeUndefined();
+    expect(problemOfRobustness(robustness)).toBeUndefined();
     expect(problemOfClusters({ ...clusters, clusters: [{ counts: [0, 0], images: [] }] })).toBeUndefined();
   });
 
@@ -77,5 +89,18 @@ describe('a file that the page draws from', () => {
     [{ ...clusters, clusters: [{ ...cluster, images: [{ id: 'a', label: 0 }] }] }, '`clusters`'],
   ])('is refused as clusters with what is wrong: %j', (content, problem) =>
     expect(problemOfClusters(content)).toContain(problem),
+  );
+
+  it.each([
+    [null, 'not an object'],
+    [{ ...robustness, png: undefined }, '`png`'],
+    [{ ...robustness, severities: [] }, '`severities`'],
+    [{ ...robustness, testImages: 0 }, '`testImages`'],
+    [{ ...robustness, clean: { score: 0.5 } }, '`clean`'],
+    [{ ...robustness, corruptions: [] }, '`corruptions`'],
+    [{ ...robustness, corruptions: [{ ...fog, scores: [0.4] }] }, '2 severities'],
+    [{ ...robustness, corruptions: [{ ...fog, baselines: [0.2, null] }] }, '`corruptions`'],
+  ])('is refused as accuracies under corruptions with what is wrong: %j', (content, problem) =>
+    expect(problemOfRobustness(content)).toContain(problem),
   );
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { csv, rowsOf } from '../../../webview/numbers/csv';
 import { decimate } from '../../../webview/numbers/decimate';
+import { cellTowards, fullness, scaleOf } from '../../../webview/numbers/heat';
 import { lowerBound, nearest, nearestIndex, neighbour, union } from '../../../webview/numbers/nearest';
 import { extent, pointAt, pointTowards } from '../../../webview/numbers/plane';
 import { formatTick } from '../../../webview/numbers/tick';
@@ -183,5 +184,26 @@ describe('labels of an axis', () => {
   it('give shares their percent sign', () => {
     expect([0, 0.005, 0.01].map((value) => formatTick(value, 0.005, true))).toEqual(['0%', '0.5%', '1.0%']);
     expect(formatTick(0.5, 0.25, true)).toBe('50%');
+  });
+});
+
+describe('a heat map', () => {
+  it('is empty at the least number and full at the most', () => {
+    const scale = scaleOf([0.2, 0.7, 0.4]);
+    expect([0.2, 0.45, 0.7].map((value) => fullness(value, scale))).toEqual([0, expect.closeTo(0.5), 1]);
+  });
+
+  it('stays within its colours, and is full where there is one number alone', () => {
+    expect(fullness(-3, { low: 0, high: 1 })).toBe(0);
+    expect(fullness(3, { low: 0, high: 1 })).toBe(1);
+    expect(fullness(0.4, scaleOf([0.4, 0.4]))).toBe(1);
+  });
+
+  it('is walked with the arrow keys, up to its edges', () => {
+    const size = { rows: 3, columns: 5 };
+    expect(cellTowards('ArrowRight', { row: 1, column: 2 }, size)).toEqual({ row: 1, column: 3 });
+    expect(cellTowards('ArrowDown', { row: 2, column: 2 }, size)).toEqual({ row: 2, column: 2 });
+    expect(cellTowards('End', { row: 0, column: 1 }, size)).toEqual({ row: 0, column: 4 });
+    expect(cellTowards('Enter', { row: 0, column: 1 }, size)).toBeUndefined();
   });
 });
