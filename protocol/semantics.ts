@@ -352,14 +352,16 @@ function checkClusters({ data, cluster: { k, images } }: ExperimentConfig, compl
 }
 
 /** An encoder has so many blocks to train, and to take features of. */
-function checkBlocks({ pretrain: { backbone }, finetune }: ExperimentConfig, complain: Complain): void {
+function checkBlocks({ pretrain: { backbone }, probe, finetune }: ExperimentConfig, complain: Complain): void {
   const most = backbone.type === 'vit' ? backbone.depth : resnetBlocks[backbone.type];
+  const has = `The encoder has ${most} ${most === 1 ? 'block' : 'blocks'} ("pretrain.backbone"), not`;
   if (finetune.blocks !== undefined && finetune.blocks > most) {
     complain(
       ['finetune', 'blocks'],
-      `The encoder has ${most} blocks ("pretrain.backbone"), not ${finetune.blocks}; use at most ${most}, or remove "blocks" to train all weights.`,
+      `${has} ${finetune.blocks}; use at most ${most}, or remove "blocks" to train all weights.`,
     );
   }
+  if (probe.layers > most) complain(['probe', 'layers'], `${has} ${probe.layers}; give "layers", at most ${most}.`);
 }
 
 const resnetBlocks = { resnet18: 8, resnet50: 16 } as const;

@@ -6,5 +6,6 @@ export type { CorruptionKey } from './tasks';
 export { createCorrupter, corruptedPixels, type Corrupter } from './corrupter';
 export { constantsFor, corruptions, type CorruptionName, type Severity } from './corruptions/index';
 export { createLoader, stepsPerEpoch, type Batch, type Loader, type LoaderOptions } from './loader';
+export { viewBatches, type ViewBatchOptions } from './view-batches';
 export type { Transform, ViewSpec } from './transform';
 export { encodeSheet, tile } from './sheet';

@@ -1,5 +1,5 @@
-import type { Tensor4D } from '@tensorflow/tfjs-core';
-import type { DeviceState, Engine, Specs } from '../engine/types';
+import { concat, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs-core';
+import type { DeviceState, Engine, Specs, Tensors } from '../engine/types';
 import { encoderOf, type Encoder } from '../nn/encoder';
 import type { Embeddings, ImageBatch, Watch } from './types';
 
@@ -15,6 +15,7 @@ export interface Embedder {
  * @param state any device state with the encoder's parameters: only its shapes are used.
  * @param imagesShape of a batch, [B, H, W, C].
  * @param evaluated gives the tensors of a state by the encoder's names, where they have others.
+ * @param layers the features of so many blocks, the last ones, side by side (Caron et al. 2021); 1 for the embedding.
  */
 export async function createEmbedder(
   engine: Engine,
@@ -22,14 +23,19 @@ export async function createEmbedder(
   state: Specs,
   imagesShape: readonly [number, number, number, number],
   evaluated: <T>(state: Readonly<Record<string, T>>) => Readonly<Record<string, T>> = (state) => state,
+  layers = 1,
 ): Promise<Embedder> {
   const names = encoderOf(evaluated(Object.fromEntries(Object.keys(state).map((name) => [name, name]))));
   const parameters = Object.fromEntries(Object.values(names).map((name) => [name, state[name]!]));
+  const embedding = (params: Tensors, images: Tensor4D): Tensor2D => {
+    if (layers === 1) return encoder.embed(params, images);
+    return concat(encoder.embedLayers(params, images).slice(-layers), 1); // [B, sum of the blocks' widths]
+  };
   const program = await engine.compile(
-    (params, { images }) => ({ outputs: { embedding: encoder.embed(evaluated(params), images as Tensor4D) } }),
+    (params, { images }) => ({ outputs: { embedding: embedding(evaluated(params), images as Tensor4D) } }),
     { state: parameters, inputs: { images: { shape: imagesShape, dtype: 'float32' } } },
   );
-  const { width } = encoder;
+  const width = program.outputs.embedding!.shape[1]!;
 
   async function embed(weights: DeviceState, batches: AsyncIterable<ImageBatch>, watch: Pick<Watch, 'signal'> = {}) {
     const parts: Float32Array[] = [];

@@ -59,6 +59,7 @@ export async function* finetuneEvaluation(
     const scratch = await train(encoderOf(encoder.init(seed)), { layerDecay: 1, blocks: undefined }, 1);
     const evaluation = report({
       kind: 'finetune',
+      variant: variantOf(options),
       protocol: describe(options, budget),
       share,
       trainImages: chosen.length,
@@ -83,6 +84,16 @@ function trainingBudget({ batchSize, steps, epochs }: FinetuneOptions, images: n
   const batch = Math.min(batchSize, images);
   if (steps === undefined && epochs === undefined) throw new Error('Give `finetune.steps` or `finetune.epochs`.');
   return { batchSize: batch, steps: steps ?? Math.max(1, Math.round(epochs! * Math.floor(images / batch))) };
+}
+
+/** What sets a row apart from fine-tuning all weights with a linear head and nothing to regularise, the default. */
+function variantOf(options: FinetuneOptions): string {
+  const { blocks, head } = options;
+  return [
+    ...(blocks === undefined ? [] : [tunedBlocks(blocks)]),
+    ...(head.length === 0 ? [] : [`MLP head ${head.join(', ')}`]),
+    ...regularisers(options),
+  ].join(', ');
 }
 
 function describe(options: FinetuneOptions, { batchSize, steps }: Budget): string {

@@ -1,5 +1,5 @@
 import { matMul } from '@tensorflow/tfjs-core';
-import type { ProbeConfig } from '../../protocol/config';
+import { knnSettings, type ProbeConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import type { Engine } from '../engine/types';
 import { unitRows } from './distances';
@@ -13,7 +13,7 @@ import type { Embeddings, FrozenFeatures, LabelledEmbeddings, Watch } from './ty
 export type KnnOptions = Pick<ProbeConfig, 'k' | 'temperature'>;
 
 /**
- * Weighted k-nearest-neighbour classification (Wu et al. 2018; k 20 and temperature 0.07 as in DINO) with
+ * Weighted k-nearest-neighbour classification (Wu et al. 2018; by default k 20 and temperature 0.07 as in DINO) with
  * each share of the training labels, beside a random-init encoder. Yields a row as each share is done; what cannot
  * be is refused before the first.
  */
@@ -43,11 +43,12 @@ export async function* knnEvaluation(
       );
     const predictions = await predict(pretrained);
     const baseline = { name: 'random init' as const, predictions: await predict(randomInit) };
-    const protocol = `kNN, k ${options.k}, cosine similarity, temperature ${options.temperature}`;
+    const protocol = `kNN on the embedding of the last block, k ${options.k}, cosine similarity, temperature ${options.temperature}`;
     const { seed } = options;
     const trainImages = subset.length;
     yield report({
       kind: 'knn',
+      variant: variantOf(options),
       protocol,
       share,
       trainImages,
@@ -59,6 +60,14 @@ export async function* knnEvaluation(
       startedAt,
     });
   }
+}
+
+/** What sets a row apart from one by DINO's settings, the default. */
+function variantOf({ k, temperature }: KnnOptions): string {
+  const isAs = (name: keyof typeof knnSettings) =>
+    k === knnSettings[name].k && temperature === knnSettings[name].temperature;
+  if (isAs('dino')) return '';
+  return isAs('instdisc') ? 'InstDisc' : `k ${k}, temperature ${temperature}`;
 }
 
 /**

@@ -66,6 +66,7 @@ export async function* probeEvaluation(
       const baseline = await judge(randomInit, `${what} of a random-init encoder`);
       yield report({
         kind: 'probe',
+        variant: variantOf({ ...options, hidden }),
         protocol: describe(
           { ...options, hidden },
           pretrained.views?.length ?? 0,
@@ -156,6 +157,19 @@ function holdOut(labels: Int32Array, seed: number) {
   return split;
 }
 
+/** In words. */
+export const optimizerOf = ({ protocol }: Pick<ProbeOptions, 'protocol'>) =>
+  protocol === 'mae' ? 'LARS with warmup over a ninth of the steps' : 'SGD';
+
+/** What sets a row apart from the linear probe of the embedding, as it is by default. */
+function variantOf({ protocol, layers, hidden }: ProbeOptions): string {
+  return [
+    ...(protocol === 'linear' ? [] : [`${protocol === 'mae' ? 'MAE' : 'DINO'} protocol`]),
+    ...(layers > 1 ? [`last ${layers} blocks`] : []),
+    ...(hidden.length > 0 ? [`MLP head ${hidden.join(', ')}`] : []),
+  ].join(', ');
+}
+
 function describe(
   { protocol, layers, hidden, epochs, learningRates }: ProbeOptions,
   views: number,
@@ -167,7 +181,7 @@ function describe(
     `${hidden.length > 0 ? `MLP with ${hidden.join(', ')} hidden units` : 'linear'} on batch-normed frozen embeddings`,
     ...(layers > 1 ? [`the features of the last ${layers} blocks side by side`] : []),
     learningRates.length > 1 ? `${rates} chosen on a held-out fifth of train` : rates,
-    protocol === 'mae' ? 'LARS with warmup over a ninth of the steps' : 'SGD',
+    optimizerOf({ protocol }),
     `${epochs} epochs`,
     ...(views > 0 ? [`${views} augmented views of each image (crop, flip), embedded once, one an epoch in turn`] : []),
   ].join(', ');

@@ -2,7 +2,7 @@ import type { Evaluation, RobustnessFile } from '../../protocol/events';
 import type { Engine } from '../engine/types';
 import { correctness, mean } from './bootstrap';
 import { checkTrainingLabels } from './labels';
-import { fitProbe, type ProbeOptions } from './linear-probe';
+import { fitProbe, optimizerOf, type ProbeOptions } from './linear-probe';
 import { argmaxRows, probeLogits } from './probe-classifier';
 import { compare, report } from './report';
 import type { Embeddings } from './types';
@@ -29,16 +29,11 @@ export async function fitClassifiers(
 ): Promise<Both<Classify> & { readonly protocol: string }> {
   checkTrainingLabels(labels, train.pretrained.size, classes);
   const fit = async (embeddings: Embeddings, turn: 0 | 1) => {
-    const { learningRate, classifier } = await fitProbe(
-      engine,
-      { embeddings, labels },
-      classes.length,
-      { ...options, hidden: [] },
-      {
-        onProgress: (done) => onProgress?.((turn + done) / 2),
-        signal,
-      },
-    );
+    const linear = { ...options, hidden: [] };
+    const { learningRate, classifier } = await fitProbe(engine, { embeddings, labels }, classes.length, linear, {
+      onProgress: (done) => onProgress?.((turn + done) / 2),
+      signal,
+    });
     const classify: Classify = async (seen, signal) =>
       argmaxRows(await probeLogits(engine, classifier, seen, signal), classes.length);
     return { learningRate, classify };
@@ -47,8 +42,7 @@ export async function fitClassifiers(
   const randomInit = await fit(train.randomInit, 1);
   const [rate, baselineRate] = [pretrained.learningRate, randomInit.learningRate];
   const rates = rate === baselineRate ? `lr ${rate}` : `lr ${rate} (baseline ${baselineRate})`;
-  const optimizer = options.protocol === 'mae' ? 'LARS' : 'SGD';
-  const protocol = `linear on batch-normed frozen embeddings of clean images, ${rates}, ${optimizer}, ${options.epochs} epochs`;
+  const protocol = `linear on batch-normed frozen embeddings of clean images, ${rates}, ${optimizerOf(options)}, ${options.epochs} epochs`;
   return { pretrained: pretrained.classify, randomInit: randomInit.classify, protocol };
 }
 

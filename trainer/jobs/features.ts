@@ -1,6 +1,6 @@
 /** Embeddings of the images by a frozen encoder, kept beside the run so that a second look is quick. */
 import { createHash } from 'node:crypto';
-import { evalBatches, type Data } from '../data/index';
+import { evalBatches, viewBatches, type Data } from '../data/index';
 import type { Engine, HostTensor, HostTensors } from '../engine/types';
 import { createEmbedder, type Embeddings } from '../evals/index';
 import type { Encoder } from '../nn/encoder';
@@ -8,12 +8,20 @@ import { keepSafetensors, readSafetensors } from './safetensors';
 
 const BATCH = 128;
 
-export type SetName = 'train' | 'test';
+/** The two sets as they are, or the training images as augmented, each view with draws of its own. */
+export type SetName = 'train' | 'test' | `view-${number}`;
+
+/** Of augmented views, as MAE's and DINO's linear evaluations take them: torchvision's random resized crop, and flip. */
+const AUGMENTED = { crop: [0.08, 1], flip: true } as const;
 
 export interface FeatureOptions {
   readonly engine: Engine;
   readonly encoder: Encoder;
   readonly data: Data;
+  /** The features of so many blocks, the last ones, side by side; 1 by default, for the embedding. */
+  readonly layers?: number;
+  /** Of the augmented views. */
+  readonly seed: number;
   readonly onProgress: (done: number) => void;
   readonly signal: AbortSignal;
 }
@@ -27,21 +35,21 @@ export async function features<Name extends SetName>(
   file: string,
   weights: HostTensors,
   sets: readonly Name[],
-  { engine, encoder, data, onProgress, signal }: FeatureOptions,
+  { engine, encoder, data, layers = 1, seed, onProgress, signal }: FeatureOptions,
 ): Promise<Record<Name, Embeddings>> {
-  const key = fingerprint(engine, weights, data);
+  const key = fingerprint(engine, weights, data, [layers, seed]);
   const kept = await readSafetensors(file).catch(() => undefined);
   const tensors: Record<string, HostTensor> = kept?.metadata.key === key ? { ...kept.tensors } : {};
   const missing = sets.filter((name) => !tensors[name]);
   if (missing.length > 0) {
     const size = data.train.imageSize;
     const state = engine.upload(weights);
-    const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3]);
+    const embedder = await createEmbedder(engine, encoder, state.specs, [BATCH, size, size, 3], undefined, layers);
     try {
-      const images = missing.reduce((sum, name) => sum + data[name]!.size, 0);
+      const images = missing.reduce((sum, name) => sum + setOf(data, name).size, 0);
       let done = 0;
       for (const name of missing) {
-        const batches = told(evalBatches(data[name]!, { ...data, batchSize: BATCH }), (n) => {
+        const batches = told(batchesOf(data, name, seed), (n) => {
           onProgress((done += n) / images);
         });
         tensors[name] = tensor(await embedder.embed(state, batches, { signal }));
@@ -55,12 +63,27 @@ export async function features<Name extends SetName>(
   return Object.fromEntries(sets.map((name) => [name, rows(tensors[name]!)])) as Record<Name, Embeddings>;
 }
 
+const setOf = ({ train, test }: Data, name: SetName) => (name === 'test' ? test! : train);
+
+function batchesOf(data: Data, name: SetName, seed: number) {
+  const { mean, std } = data;
+  const set = setOf(data, name);
+  if (name === 'train' || name === 'test') return evalBatches(set, { mean, std, batchSize: BATCH });
+  const view = Number(name.slice('view-'.length));
+  return viewBatches(set, { mean, std, batchSize: BATCH, seed, view, transform: AUGMENTED });
+}
+
 /** Of everything that the embeddings depend on. */
-export function fingerprint(engine: Engine, weights: HostTensors, { train, test, mean, std }: Data): string {
+export function fingerprint(
+  engine: Engine,
+  weights: HostTensors,
+  { train, test, mean, std }: Data,
+  how: readonly number[] = [],
+): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(weights).sort()) hash.update(name).update(weights[name]!.data);
   // The statistics are those of all pixels, so they change with the content of a file.
-  hash.update(JSON.stringify([engine.description, train.imageSize, mean, std, train.size, test?.size]));
+  hash.update(JSON.stringify([engine.description, train.imageSize, mean, std, train.size, test?.size, how]));
   for (const set of [train, test]) for (let i = 0; i < (set?.size ?? 0); i++) hash.update(set!.id(i)).update('\n');
   return hash.digest('hex');
 }

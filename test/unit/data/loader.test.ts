@@ -7,6 +7,7 @@ import {
   evalBatches,
   stepsPerEpoch,
   subset,
+  viewBatches,
   type Batch,
   type Data,
   type Transform,
@@ -251,4 +252,34 @@ test('the wait for data is counted from one question to the next', async () => {
   await loader.next(); // waits for a thread to start
   expect(loader.waitMs()).toBeGreaterThan(0);
   expect(loader.waitMs()).toBe(0);
+});
+
+test('views of all images come in order, the same for any number of threads, and other ones for another view', async () => {
+  const data = await shapes(21);
+  const rows = async (view: number, threads: number) => {
+    const { mean, std } = data;
+    const options = {
+      batchSize: 8,
+      seed: 3,
+      view,
+      transform: { crop: [0.2, 1], flip: true },
+      mean,
+      std,
+      threads,
+    } as const;
+    const images: string[] = [];
+    for await (const batch of viewBatches(data.train, options)) {
+      expect(batch.images).toHaveLength(8 * 32 * 32 * 3);
+      for (let i = 0; i < batch.count; i++) {
+        const image = batch.images.subarray(i * 32 * 32 * 3, (i + 1) * 32 * 32 * 3);
+        images.push(createHash('sha256').update(image).digest('hex'));
+      }
+    }
+    return images;
+  };
+  const first = await rows(0, 0);
+  expect(first).toHaveLength(21);
+  expect(await rows(0, 2)).toEqual(first);
+  const second = await rows(1, 0);
+  second.forEach((image, i) => expect(image).not.toBe(first[i]));
 });

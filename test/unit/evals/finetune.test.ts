@@ -202,10 +202,11 @@ describe('fine-tuning', () => {
       if (moving.some((prefix) => name.startsWith(prefix))) expect(moved, name).toBeGreaterThan(0);
       else if (still.some((prefix) => name.startsWith(prefix))) expect(moved, name).toBe(0);
     }
+    expect(evaluation.variant).toBe(blocks === 0 ? 'head only' : 'last block');
     expect(evaluation.protocol).toContain(blocks === 0 ? 'head only (from scratch: all weights)' : 'last block (');
     // The baseline is what it is without `blocks`.
     const [whole] = await collect(finetuneEvaluation(engine, input, { ...options, steps: 10 }));
-    expect(evaluation.baseline).toEqual(whole!.evaluation.baseline);
+    expect(evaluation.comparison!.baseline).toEqual(whole!.evaluation.comparison!.baseline);
   });
 
   it('leaves the running statistics of blocks alone that do not learn', async () => {
@@ -223,16 +224,18 @@ describe('fine-tuning', () => {
     const input = { encoder, pretrained: untrained, data: tints() };
     const all = { ...options, dropPath: 0.1, mixup: 0.8, cutmix: 1, labelSmoothing: 0.1, steps: 80 };
     const [result] = await collect(finetuneEvaluation(engine, input, all));
-    expect(result!.evaluation.score.top1).toBeGreaterThan(0.5);
+    expect(result!.evaluation.comparison!.score.value).toBeGreaterThan(0.5);
     expect(result!.evaluation.protocol).toMatch(
       /drop path 0.1, mixup 0.8, CutMix 1 in 0.5 of the batches, label smoothing 0.1$/,
     );
+    expect(result!.evaluation.variant).toMatch(/^drop path 0.1, mixup 0.8, CutMix 1 .*, label smoothing 0.1$/);
     const short = { ...all, steps: 4 };
     const [once] = await collect(finetuneEvaluation(engine, input, short));
     const [again] = await collect(finetuneEvaluation(engine, { ...input, data: tints() }, short));
     expect(again!.weights).toEqual(once!.weights);
     const [plain] = await collect(finetuneEvaluation(engine, input, { ...options, steps: 4 }));
     expect(plain!.weights).not.toEqual(once!.weights);
+    expect(plain!.evaluation).not.toHaveProperty('variant');
     expect(plain!.evaluation.protocol).not.toMatch(/path|mixup|CutMix|smoothing/);
   });
 
@@ -306,6 +309,25 @@ describe('the embedder', () => {
     expect(parts.size).toBe(10);
     parts.values.forEach((value, i) => expect(value).toBeCloseTo(whole.values[i]!, 5));
     expect(new Set(whole.values).size).toBeGreaterThan(100);
+    state.dispose();
+  });
+
+  it('puts the features of the last blocks side by side, the embedding last', async () => {
+    const deep = createResNet({ depth: 18, stem: 'cifar', width: 4 });
+    const state = engine.upload(deep.init(1));
+    const embed = async (layers: number) => {
+      const embedder = await createEmbedder(engine, deep, state.specs, [4, SIDE, SIDE, 3], undefined, layers);
+      const embeddings = await embedder.embed(state, tints({ test: 4 }).testBatches(4));
+      embedder.dispose();
+      return embeddings;
+    };
+    const [last, three] = [await embed(1), await embed(3)];
+    // 16 channels in the stage before the last one, 32 in the last.
+    expect([last.width, three.width]).toEqual([32, 16 + 32 + 32]);
+    for (let i = 0; i < 4; i++) {
+      const own = three.values.subarray(i * 80 + 48, (i + 1) * 80);
+      own.forEach((value, d) => expect(value).toBeCloseTo(last.values[i * 32 + d]!, 5));
+    }
     state.dispose();
   });
 

@@ -106,6 +106,18 @@ describe('kNN', () => {
     }
   });
 
+  it.each([
+    [knnSettings.dino, undefined],
+    [knnSettings.instdisc, 'InstDisc'],
+    [{ k: 20, temperature: 0.1 }, 'k 20, temperature 0.1'],
+  ])('says by which settings it votes: %o', async (settings, variant) => {
+    const [row] = await collect(knnEvaluation(engine, features(), { ...knnOptions, ...settings }));
+    expect(row!.variant).toBe(variant);
+    expect(row!.protocol).toBe(
+      `kNN on the embedding of the last block, k ${settings.k}, cosine similarity, temperature ${settings.temperature}`,
+    );
+  });
+
   it('tells a row as soon as its share is done', async () => {
     const told: string[] = [];
     const onProgress = (_: number, message: string) => told.push(message);
@@ -132,6 +144,66 @@ describe('the linear probe', () => {
     expect(row!.protocol).toMatch(/chosen on a held-out fifth of train/);
     expect(progress).toEqual([...progress].sort((a, b) => a - b));
     expect(progress.at(-1)).toBe(1);
+  });
+
+  it('reports an MLP beside it, which separates what no line does', async () => {
+    // Two features, and the class is whether they have the same sign.
+    const corners = (size: number, part: string) => {
+      const draws = random('corners', part);
+      const values = Float32Array.from(
+        { length: 2 * size },
+        () => (draws.uniform() < 0.5 ? -1 : 1) + 0.2 * draws.normal(),
+      );
+      const labels = Int32Array.from({ length: size }, (_, i) => (values[2 * i]! * values[2 * i + 1]! > 0 ? 1 : 0));
+      return { embeddings: { values, size, width: 2 }, labels };
+    };
+    const [train, test] = [corners(400, 'train'), corners(200, 'test')];
+    const encoder = { train: train.embeddings, test: test.embeddings };
+    const given = {
+      ...{ classes: names(2), labels: { train: train.labels, test: test.labels } },
+      ...{ pretrained: encoder, randomInit: encoder },
+    };
+    const options = { ...probeOptions, hidden: [16], epochs: 60 };
+    const told: number[] = [];
+    const rows = await collect(probeEvaluation(engine, given, options, { onProgress: (done) => told.push(done) }));
+    expect(rows.map(({ variant }) => variant)).toEqual([undefined, 'MLP head 16']);
+    const [line, mlp] = rows.map(({ comparison }) => comparison!.score.value);
+    expect(line).toBeLessThan(0.7);
+    expect(mlp).toBeGreaterThan(0.95);
+    expect(rows[1]!.protocol).toMatch(
+      /^MLP with 16 hidden units on batch-normed frozen embeddings, lr .* held-out fifth/,
+    );
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    expect(told.at(-1)).toBe(1);
+  });
+
+  it('follows MAE’s protocol on augmented views, and says so', async () => {
+    const given = features();
+    const views = (encoder: FrozenFeatures['pretrained']) => ({ ...encoder, views: [encoder.train, encoder.train] });
+    const seen = { ...given, pretrained: views(given.pretrained), randomInit: views(given.randomInit) };
+    const options: ProbeOptions = { ...probeOptions, protocol: 'mae', learningRates: [1, 6.4] };
+    const [row] = await collect(probeEvaluation(engine, seen, options));
+    expect(row!.variant).toBe('MAE protocol');
+    expect(row!.protocol).toMatch(
+      /LARS with warmup over a ninth of the steps, 20 epochs, 2 augmented views of each image/,
+    );
+    expect(row!.comparison!.score.value).toBeGreaterThan(0.98);
+  });
+
+  it('learns from the augmented views, not from the images as they are', async () => {
+    const { embeddings, labels } = blobs(200, 8, 3);
+    const blind = { embeddings: noise(200, 8), labels, views: [embeddings] };
+    const options = { ...probeOptions, learningRates: [0.1] };
+    const { classifier } = await fitProbe(engine, blind, 3, options);
+    const sighted = await fitProbe(engine, { embeddings, labels }, 3, options);
+    expect(classifier).toEqual(sighted.classifier);
+  });
+
+  it('says of which blocks the features are', async () => {
+    const options: ProbeOptions = { ...probeOptions, protocol: 'dino', layers: 4, epochs: 2 };
+    const [row] = await collect(probeEvaluation(engine, features(), options));
+    expect(row!.variant).toBe('DINO protocol, last 4 blocks');
+    expect(row!.protocol).toContain('the features of the last 4 blocks side by side');
   });
 
   it('learns from 1% of the labels', async () => {

@@ -45,6 +45,19 @@ describe('a valid config', () => {
     expect(parseExperiment(JSON.stringify(parsed.config))).toEqual(parsed);
   });
 
+  it.each([
+    ['{ }', { layers: 1, views: 0, epochs: 100, k: 20, temperature: 0.07, hidden: [] }],
+    ['{ "protocol": "mae" }', { layers: 1, views: 10, epochs: 90, learningRates: [0.1, 0.4, 1.6, 6.4, 25.6] }],
+    ['{ "protocol": "dino", "views": 0 }', { layers: 4, views: 0, epochs: 100 }],
+    ['{ "knn": "instdisc" }', { k: 200, temperature: 0.1 }],
+    ['{ "knn": "instdisc", "k": 50 }', { k: 50, temperature: 0.1 }],
+  ])('fills in what a protocol of the probe means: %s', (probe, filled) => {
+    const parsed = parseExperiment(experiment(`"probe": ${probe}`));
+    if (!parsed.ok) throw new Error('expected a config');
+    expect(parsed.config.probe).toMatchObject(filled);
+    expect(parseExperiment(JSON.stringify(parsed.config))).toEqual(parsed);
+  });
+
   it('may have comments, trailing commas and a byte-order mark', () => {
     const text = '\uFEFF// mine\n{ "data": { "source": "photos", /* all */ }, }';
     expect(parseExperiment(text).ok).toBe(true);
@@ -176,6 +189,12 @@ describe('values that do not go together', () => {
       '"pretrain": { "backbone": { "size": "small", "width": 192 } }',
       '192',
       /"small" has a width of 384, not 192; remove "width", or "size"/,
+    ],
+    ['"probe": { "layers": 13 }', '13', /has 12 blocks \("pretrain.backbone"\), not 13; give "layers", at most 12/],
+    [
+      '"pretrain": { "backbone": { "depth": 1 } }, "probe": { "protocol": "dino" }',
+      '"probe"',
+      /has 1 block .*, not 4; give "layers", at most 1/,
     ],
     ['"finetune": { "blocks": 13 }', '13', /has 12 blocks \("pretrain.backbone"\), not 13; use at most 12, or remove/],
     [

@@ -34,23 +34,44 @@ export interface EvaluationContext {
 /** Judges one checkpoint, telling each row as soon as it is known. Throws an error with the fix when it cannot. */
 export type Evaluate = (context: EvaluationContext) => Promise<void>;
 
-/**
- * Embeds sets of images with the checkpoint and with random-init weights: the first half of an evaluation.
- *
- * @param of another data set than the run's own, and what its embeddings are kept as.
- */
+/** What is embedded, if it is not the run's own data by the embedding of the last block. */
+export interface Embedded {
+  readonly data: Data;
+  /** What the embeddings of other data are kept as. */
+  readonly name: string;
+  /** The features of so many blocks, the last ones, side by side; 1 by default. */
+  readonly layers?: number;
+  /** How often each training image is embedded as augmented; 0 by default. */
+  readonly views?: number;
+}
+
+/** Embeds sets of images with the checkpoint and with random-init weights: the first half of an evaluation. */
 export async function embedBoth<Name extends SetName>(
   context: EvaluationContext,
   sets: readonly Name[],
-  of: { readonly data: Data; readonly name: string } = { data: context.data, name: '' },
-): Promise<{ readonly pretrained: Record<Name, Embeddings>; readonly randomInit: Record<Name, Embeddings> }> {
+  { data, name: of, layers = 1, views = 0 }: Embedded = { data: context.data, name: '' },
+): Promise<Record<'pretrained' | 'randomInit', Record<Name, Embeddings> & { readonly views?: readonly Embeddings[] }>> {
   const { session, engine, method, step, weights, fresh } = context;
-  const embed = (name: string, params: HostTensors, from: number, message: string) => {
+  const { directory, config } = session;
+  const blocks = layers > 1 ? `-blocks${layers}` : '';
+  const embed = async (name: string, params: HostTensors, from: number, message: string) => {
     const { signal, onProgress } = context.watch(from, 0.25);
-    const told = (done: number) => onProgress(done, message);
-    const options = { engine, encoder: method.encoder, data: of.data, signal, onProgress: told };
-    const file = join(session.directory, 'evaluations', `embeddings-${of.name}${name}.safetensors`);
-    return features(file, encoderOf(params), sets, options);
+    let parts = 0;
+    const part = <Some extends SetName>(kept: string, names: readonly Some[]) => {
+      const file = join(directory, 'evaluations', `embeddings-${of}${name}${blocks}${kept}.safetensors`);
+      const done = parts++;
+      const told = (share: number) => onProgress((done + share) / (1 + views), message);
+      const options = { engine, encoder: method.encoder, data, layers, seed: config.seed, signal, onProgress: told };
+      return features(file, encoderOf(params), names, options);
+    };
+    const asTheyAre = await part('', sets);
+    if (views === 0) return asTheyAre;
+    const augmented: Embeddings[] = [];
+    for (let view = 0; view < views; view++) {
+      const name: SetName = `view-${view}`;
+      augmented.push((await part(`-${name}`, [name]))[name]!);
+    }
+    return { ...asTheyAre, views: augmented };
   };
   const pretrained = await embed(checkpointName(step), weights, 0, 'Embedding with the pretrained encoder');
   const randomInit = await embed('random-init', fresh, 0.25, 'Embedding with a random-init encoder');

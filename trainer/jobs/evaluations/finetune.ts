@@ -13,7 +13,9 @@ export async function finetune(context: EvaluationContext): Promise<void> {
   const input = { encoder: method.encoder, pretrained: weights, data: labelledImages(data, settings.finetune, seed) };
   const options = { ...settings.finetune, seed };
   for await (const result of finetuneEvaluation(engine, input, options, context.watch(0, 1))) {
-    const name = `${checkpointName(step)}-finetune-${result.evaluation.labels}.safetensors`;
+    const { labels, variant } = result.evaluation;
+    const how = variant ? `-${variant.replace(/[^\w.]+/g, '-')}` : '';
+    const name = `${checkpointName(step)}-finetune-${labels}${how}.safetensors`;
     await keepSafetensors(join(session.directory, 'evaluations', name), result.weights, { step: String(step) });
     context.tell(result.evaluation);
   }

@@ -1,11 +1,12 @@
 import { knnEvaluation } from '../../evals/index';
 import { probeEvaluation } from '../../evals/linear-probe';
-import { embedBoth, labelsOf, type EvaluationContext } from './context';
+import { embedBoth, labelsOf, type Embedded, type EvaluationContext } from './context';
 
-/** A linear classifier on the frozen encoder, with kNN on the same embeddings beside it. */
+/** A linear classifier on the frozen encoder, and an MLP if asked for, with kNN on the embeddings beside them. */
 export async function probe(context: EvaluationContext): Promise<void> {
   const { engine, session, settings } = context;
-  const input = await frozenFeatures(context);
+  const { layers, views } = settings.probe;
+  const input = await frozenFeatures(context, { layers, views });
   const rows = probeEvaluation(
     engine,
     input,
@@ -13,7 +14,8 @@ export async function probe(context: EvaluationContext): Promise<void> {
     context.watch(0.5, 0.5),
   );
   for await (const evaluation of rows) context.tell(evaluation);
-  await neighbours(context, input, [1]);
+  // By the embedding itself, which is kept where the probe has taken it too.
+  await neighbours(context, await frozenFeatures(context), [1]);
 }
 
 export async function knn(context: EvaluationContext): Promise<void> {
@@ -22,9 +24,14 @@ export async function knn(context: EvaluationContext): Promise<void> {
 
 type Features = Awaited<ReturnType<typeof frozenFeatures>>;
 
-async function frozenFeatures(context: EvaluationContext) {
-  const labels = labelsOf(context.data);
-  return { classes: context.data.classes!, labels, ...(await embedBoth(context, ['train', 'test'])) };
+async function frozenFeatures(context: EvaluationContext, how: Pick<Embedded, 'layers' | 'views'> = {}) {
+  const { data } = context;
+  const labels = labelsOf(data);
+  return {
+    classes: data.classes!,
+    labels,
+    ...(await embedBoth(context, ['train', 'test'], { data, name: '', ...how })),
+  };
 }
 
 async function neighbours(context: EvaluationContext, input: Features, labels: readonly number[]) {

@@ -21,7 +21,9 @@ export async function transfer(context: EvaluationContext): Promise<void> {
   const data = { ...opened, mean, std };
   const name = basename(transfer.source).replace(/^builtin:/, '');
   const tell = (evaluation: Evaluation) => {
-    const what = evaluation.kind === 'finetune' ? 'fine-tune' : 'linear probe';
+    const { variant } = evaluation;
+    const what =
+      evaluation.kind === 'probe' ? (variant ?? 'linear probe') : ['fine-tune', variant ?? []].flat().join(', ');
     context.tell({ ...evaluation, kind: 'transfer', variant: `${what} on ${name}` });
   };
   try {
@@ -38,7 +40,8 @@ const protocols = {
   async *probe(context: EvaluationContext, { source, labels }: TransferConfig, data: Data) {
     const { session, engine, settings } = context;
     const name = `transfer-${source.replace(/\W+/g, '-')}-`;
-    const embedded = await embedBoth(context, ['train', 'test'], { data, name });
+    const { layers, views } = settings.probe;
+    const embedded = await embedBoth(context, ['train', 'test'], { data, name, layers, views });
     const input = { classes: data.classes!, labels: labelsOf(data), ...embedded };
     const options = { ...settings.probe, labels, seed: session.config.seed };
     yield* probeEvaluation(engine, input, options, context.watch(0.5, 0.5));
