@@ -95,7 +95,7 @@ describe('a run that cannot go on ends as failed and says why', () => {
 describe('clusters that there is nothing to score by', () => {
   it.each([
     ['no test images', ['images'], 4, /There are no test images: check `data.source` and `data.testSource`/],
-    ['no labels', ['images'], 10, /The test images have no labels, .*one subfolder per class.*embedding map/],
+    ['no labels', ['images'], 10, /The test images have no labels, .*one subfolder per class.*embedding map by t-SNE/],
     [
       'fewer test images than clusters',
       ['images/a', 'images/b'],
@@ -110,6 +110,39 @@ describe('clusters that there is nothing to score by', () => {
     const told = await tessera(dirname(file), 'evaluate', '--kind', 'cluster');
     expect(told.stdout).toMatch(message);
     expect(told.code).toBe(1);
+  });
+});
+
+describe('labels that nothing can be learnt from', () => {
+  it.each([
+    [
+      'no labels',
+      ['images'],
+      [1],
+      /The test images have no labels, .* or take the evaluations that need no labels: the pretext task, health/,
+    ],
+    [
+      'a single class',
+      ['images/a'],
+      [1],
+      /a single class \("a"\): nothing to tell apart\. Add images of a second class/,
+    ],
+    [
+      'a share of the labels that is less than an image',
+      ['images/a', 'images/b'],
+      [0.01],
+      /1% of the labels leave "a", .* without one: use a share of at least 0\.0\d+ in `labels`/,
+    ],
+  ])('%s', async (_, folders, labels, message) => {
+    const data = { source: 'images', imageSize: 32 };
+    const probe = { ...tiny.probe, k: 1, labels };
+    const file = await project(tinyWith({ steps: 1, batchSize: 2 }, { data, probe }));
+    for (const folder of folders) for (let i = 0; i < 10; i++) await image(join(dirname(file), folder, `${i}.png`));
+    expect((await tessera(dirname(file), 'pretrain', file)).code).toBe(0);
+    const told = await tessera(dirname(file), 'evaluate', '--kind', 'probe');
+    expect(told.stdout).toMatch(message);
+    expect(told.code).toBe(1);
+    expect((await tessera(dirname(file), 'evaluate', '--kind', 'pretext')).code).toBe(0);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { FinetuneConfig } from '../../protocol/config';
 import type { Engine, HostTensors } from '../engine/types';
 import { encoderOf, type Encoder } from '../nn/encoder';
-import { checkLabels, checkTrainingLabels } from './labels';
+import { checkLabels, checkShares, checkTrainingLabels } from './labels';
 import { labelBudget, report } from './report';
 import { stratifiedSubset } from './subset';
 import { initHead, trainClassifier } from './train-classifier';
@@ -32,6 +32,7 @@ export async function* finetuneEvaluation(
   const { classes, labels } = data;
   const { seed } = options;
   checkTrainingLabels(labels.train, labels.train.length, classes);
+  checkShares(labels.train, options.labels, classes);
   checkLabels(labels.test, labels.test.length, classes, 'test');
 
   for (const [i, share] of options.labels.entries()) {

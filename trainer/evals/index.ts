@@ -1,7 +1,7 @@
 export { createEmbedder, type Embedder } from './embed';
 export { knnEvaluation, knnPredict, type KnnOptions } from './knn';
 export { fitProbe, probeEvaluation, type ProbeOptions } from './linear-probe';
-export { checkLabels, checkTrainingLabels } from './labels';
+export { checkLabels, checkShares, checkTrainingLabels } from './labels';
 export { finetuneEvaluation, type FinetuneInput, type FinetuneOptions } from './finetune';
 export { checkClusters, clusterEvaluation, type Cluster, type ClusterResult, type TestFeatures } from './clustering';
 export { kmeans, type Clustering } from './kmeans';

@@ -3,7 +3,7 @@ import { knnSettings, type ProbeConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import type { Engine } from '../engine/types';
 import { unitRows } from './distances';
-import { checkLabels, checkTrainingLabels } from './labels';
+import { checkLabels, checkShares, checkTrainingLabels } from './labels';
 import { createPace } from './pace';
 import { labelBudget, report } from './report';
 import { rowsOf, stratifiedSubset } from './subset';
@@ -25,6 +25,7 @@ export async function* knnEvaluation(
 ): AsyncGenerator<Evaluation, void> {
   const { classes, labels, pretrained, randomInit } = features;
   checkTrainingLabels(labels.train, pretrained.train.size, classes);
+  checkShares(labels.train, options.labels, classes);
   checkLabels(labels.test, pretrained.test.size, classes, 'test');
   const subsets = options.labels.map((share) => stratifiedSubset(labels.train, share, options.seed));
   for (const subset of subsets) checkNeighbours(options.k, subset.length);

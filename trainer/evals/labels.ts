@@ -1,3 +1,7 @@
+/** What there is to judge by when labels are missing. */
+const WITHOUT_LABELS =
+  'the evaluations that need no labels: the pretext task, health, efficiency, and the embedding map by t-SNE (`pretrain.embedEvery`)';
+
 /**
  * Says what is wrong with a labelled set before anything is computed from it.
  *
@@ -12,13 +16,13 @@ export function checkLabels(
   if (images === 0) throw new Error(`There are no ${set} images: check \`data.source\` and \`data.testSource\`.`);
   if (labels === undefined) {
     throw new Error(
-      `The ${set} images have no labels, so nothing can be scored on them: give \`data.source\` one subfolder per class. Without labels there are the reconstructions and the embedding map with its clusters (\`pretrain.embedEvery\`).`,
+      `The ${set} images have no labels, so nothing can be scored on them. Give them labels (in a folder of images, one subfolder per class), or take ${WITHOUT_LABELS}.`,
     );
   }
   if (labels.length !== images) throw new Error(`There are ${labels.length} labels for ${images} ${set} images.`);
   if (classes.length < 2) {
     throw new Error(
-      `The data has ${classes.length === 1 ? `one class ("${classes[0]}")` : 'no classes'}: a classifier needs two or more. Give \`data.source\` one subfolder per class.`,
+      `All ${set} images are of a single class${classes.length === 1 ? ` ("${classes[0]}")` : ''}: nothing to tell apart. Add images of a second class to \`data.source\`, or take ${WITHOUT_LABELS}.`,
     );
   }
   const wrong = labels.findIndex((label) => !(label >= 0 && label < classes.length));
@@ -41,4 +45,18 @@ export function checkTrainingLabels(labels: Int32Array | undefined, images: numb
       `No training image shows ${missing.map((name) => `"${name}"`).join(', ')}: add some, or raise \`data.train\` so that every class is drawn.`,
     );
   }
+}
+
+/** Says which shares of the labels would leave a class without an image, where they are rounded class by class. */
+export function checkShares(labels: Int32Array, shares: readonly number[], classes: readonly string[]): void {
+  const sizes = new Array<number>(classes.length).fill(0);
+  for (const label of labels) sizes[label]!++;
+  const fewest = Math.min(...sizes);
+  const share = shares.find((share) => Math.round(share * fewest) === 0);
+  if (share === undefined) return;
+  const name = classes[sizes.indexOf(fewest)];
+  const enough = Math.ceil((0.5 / fewest) * 1e4) / 1e4;
+  throw new Error(
+    `${Number((share * 100).toPrecision(3))}% of the labels leave "${name}", which ${fewest} training images show, without one: use a share of at least ${enough} in \`labels\`, or add images of it.`,
+  );
 }

@@ -1,7 +1,7 @@
 import type { ProbeConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import type { Engine } from '../engine/types';
-import { checkLabels, checkTrainingLabels } from './labels';
+import { checkLabels, checkShares, checkTrainingLabels } from './labels';
 import { argmaxRows, probeLogits, trainProbes, type ProbeClassifier } from './probe-classifier';
 import { labelBudget, report } from './report';
 import { rowsOf, stratifiedSplit, stratifiedSubset, take } from './subset';
@@ -36,6 +36,7 @@ export async function* probeEvaluation(
 ): AsyncGenerator<Evaluation, void> {
   const { classes, labels, pretrained, randomInit } = features;
   checkTrainingLabels(labels.train, pretrained.train.size, classes);
+  checkShares(labels.train, options.labels, classes);
   checkLabels(labels.test, pretrained.test.size, classes, 'test');
   const { seed } = options;
   const subsets = options.labels.map((share) => stratifiedSubset(labels.train, share, seed));

@@ -2,13 +2,12 @@ import { random } from '../random/random';
 import type { LabelledEmbeddings } from './types';
 
 /**
- * Which images a label budget buys: round(share * n) of each class and at least one, a seeded choice, in
- * ascending order. With the same seed a larger share contains the smaller one.
+ * Which images a label budget buys: round(share * n) of each class (see `checkShares`), a seeded choice, in ascending order. With the same seed a larger share contains the smaller one.
  */
 export function stratifiedSubset(labels: Int32Array, share: number, seed: number): Int32Array {
   const chosen: number[] = [];
   for (const [label, members] of membersOf(labels)) {
-    const count = Math.max(1, Math.round(share * members.length));
+    const count = Math.round(share * members.length);
     const order = random(seed, 'label subset', label).permutation(members.length);
     for (const at of order.subarray(0, count)) chosen.push(members[at]!);
   }

@@ -122,8 +122,11 @@ export async function loadCheckpoint(
 
 /** A checkpoint that is whole, but of another model. */
 class ShapeError extends RunFileError {
-  constructor(folder: string, problem: string) {
-    super(folder, `${problem}. Put back the config that the run began with in run.json, or start a new run`);
+  constructor(folder: string, tensor: string, problem: string) {
+    const isEncoder = /^(buffer\.)?(teacher\.)?encoder\./.test(tensor);
+    const other = isEncoder ? 'backbone than `pretrain.backbone`' : 'method or head than `pretrain`';
+    const fix = 'put back the config that the run began with in run.json, or start a new run';
+    super(folder, `${problem}. It has another ${other} of the config: ${fix}`);
   }
 }
 
@@ -131,13 +134,13 @@ function checkShapes(folder: string, loaded: HostTensors, wanted: Specs) {
   const say = ({ shape, dtype }: Specs[string]) => `${dtype} [${shape.join(', ')}]`;
   for (const [name, spec] of Object.entries(wanted)) {
     const tensor = Object.hasOwn(loaded, name) ? loaded[name] : undefined;
-    if (!tensor) throw new ShapeError(folder, `has no "${name}", which the config's model has`);
+    if (!tensor) throw new ShapeError(folder, name, `has no "${name}", which the config's model has`);
     if (say(tensor) !== say(spec)) {
-      throw new ShapeError(folder, `"${name}" is ${say(tensor)}, but the config's model has ${say(spec)}`);
+      throw new ShapeError(folder, name, `"${name}" is ${say(tensor)}, but the config's model has ${say(spec)}`);
     }
   }
   const unknown = Object.keys(loaded).find((name) => !Object.hasOwn(wanted, name));
-  if (unknown) throw new ShapeError(folder, `has "${unknown}", which the config's model has not`);
+  if (unknown) throw new ShapeError(folder, unknown, `has "${unknown}", which the config's model has not`);
 }
 
 export interface Newest {

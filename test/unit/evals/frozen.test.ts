@@ -275,8 +275,8 @@ describe('the linear probe', () => {
   it('refuses labels that a classifier cannot be made of', async () => {
     const { labels, ...rest } = features();
     const single = { ...rest, classes: names(1), labels: { train: labels.train.fill(0), test: labels.test.fill(0) } };
-    await expect(collect(probeEvaluation(engine, single, probeOptions))).rejects.toThrow('two or more');
-    await expect(collect(knnEvaluation(engine, single, knnOptions))).rejects.toThrow('two or more');
+    await expect(collect(probeEvaluation(engine, single, probeOptions))).rejects.toThrow('nothing to tell apart');
+    await expect(collect(knnEvaluation(engine, single, knnOptions))).rejects.toThrow('nothing to tell apart');
   });
 
   it('stops when it is told to', async () => {

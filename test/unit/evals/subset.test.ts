@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkLabels, checkTrainingLabels } from '../../../trainer/evals';
+import { checkLabels, checkShares, checkTrainingLabels } from '../../../trainer/evals';
 import { stratifiedSplit, stratifiedSubset } from '../../../trainer/evals/subset';
 import { names } from './data';
 
@@ -8,10 +8,9 @@ const labels = Int32Array.from({ length: 940 }, (_, i) => (i < 600 ? 0 : i < 900
 const perClass = (indices: Int32Array) => [0, 1, 2].map((label) => indices.filter((i) => labels[i] === label).length);
 
 describe('a label subset', () => {
-  it('has the share of every class, and at least one', () => {
+  it('has the share of every class, rounded', () => {
     expect(perClass(stratifiedSubset(labels, 0.1, 0))).toEqual([60, 30, 4]);
-    expect(perClass(stratifiedSubset(labels, 0.01, 0))).toEqual([6, 3, 1]);
-    expect(perClass(stratifiedSubset(labels, 1e-6, 0))).toEqual([1, 1, 1]);
+    expect(perClass(stratifiedSubset(labels, 0.0125, 0))).toEqual([8, 4, 1]);
     expect(stratifiedSubset(labels, 1, 0)).toEqual(Int32Array.from(labels.keys()));
   });
 
@@ -24,7 +23,7 @@ describe('a label subset', () => {
 
   it('contains the smaller ones of its seed', () => {
     const larger = new Set(stratifiedSubset(labels, 0.1, 0));
-    for (const i of stratifiedSubset(labels, 0.01, 0)) expect(larger.has(i)).toBe(true);
+    for (const i of stratifiedSubset(labels, 0.02, 0)) expect(larger.has(i)).toBe(true);
   });
 });
 
@@ -47,11 +46,15 @@ describe('labels that nothing can be learnt from', () => {
   const two = Int32Array.of(0, 1);
   it.each([
     ['missing with their images', () => checkLabels(undefined, 0, [], 'test'), /There are no test images/],
-    ['missing', () => checkTrainingLabels(undefined, 2, names(2)), /no labels.*one subfolder per class/],
+    [
+      'missing',
+      () => checkTrainingLabels(undefined, 2, names(2)),
+      /no labels.*one subfolder per class.*pretext task, health, efficiency.*t-SNE/,
+    ],
     [
       'of one class',
       () => checkTrainingLabels(Int32Array.of(0, 0), 2, names(1)),
-      /one class \("class 0"\).*two or more/,
+      /a single class \("class 0"\): nothing to tell apart\. Add images of a second class.*that need no labels/,
     ],
     [
       'fewer than classes',
@@ -73,6 +76,13 @@ describe('labels that nothing can be learnt from', () => {
     ],
   ])('%s', (_, check, message) => {
     expect(check).toThrow(message);
+  });
+
+  it('a share that leaves a class without an image', () => {
+    expect(() => checkShares(labels, [1, 0.1, 0.0125], names(3))).not.toThrow();
+    expect(() => checkShares(labels, [1, 0.01], names(3))).toThrow(
+      '1% of the labels leave "class 2", which 40 training images show, without one: use a share of at least 0.0125 in',
+    );
   });
 
   it('lets a test set lack a class', () => {

@@ -77,7 +77,7 @@ describe('a checkpoint that is not what was written', () => {
     await save(1);
     const wide = { dtype: 'float32', shape: [3] } as const;
     await expect(loadCheckpoint(directory, 1, { ...stateOf(0), 'encoder.w': wide })).rejects.toThrow(
-      /"encoder.w" is float32 \[2\], but the config's model has float32 \[3\]. Put back the config .* run\.json, or start/,
+      /"encoder.w" is float32 \[2\], but the config's model has float32 \[3\]. It has another backbone than `pretrain.backbone` of the config: put back the config .* run\.json, or start/,
     );
     await expect(loadCheckpoint(directory, 1, { ...stateOf(0), 'encoder.v': wide })).rejects.toThrow(
       /has no "encoder.v"/,
