@@ -27,19 +27,20 @@ export async function listFolder(folder: string, field: string, signal?: AbortSi
   const train = named(trainNames);
   if (train === undefined) {
     if (found.length === 0) throw new DataError(`${field}: no images in ${folder}. ${wanted}`);
-    const { items, classes, notes } = await label(found, field);
-    return { train: items, classes, notes };
+    const { items, ...named } = await label(found, field);
+    return { train: items, ...named };
   }
 
   const test = named(testNames);
   const under = (name: string) => found.filter((f) => f.segments.length > 1 && f.segments[0] === name);
   const trainSet = await label(under(train), field, 1);
+  const { classes, onlyClass } = trainSet;
   const notes = [...trainSet.notes];
   const unused = found.filter((f) => f.segments[0] !== train && f.segments[0] !== test).length;
   if (unused > 0) notes.push(`${plural(unused, 'image')} outside of ${train}/ and ${test ?? 'test'}/ not used`);
-  if (test === undefined) return { train: trainSet.items, classes: trainSet.classes, notes };
-  const testSet = await label(under(test), field, 1, trainSet.classes);
-  return { train: trainSet.items, test: testSet.items, classes: trainSet.classes, notes: [...notes, ...testSet.notes] };
+  if (test === undefined) return { train: trainSet.items, classes, onlyClass, notes };
+  const testSet = await label(under(test), field, 1, classes);
+  return { train: trainSet.items, test: testSet.items, classes, onlyClass, notes: [...notes, ...testSet.notes] };
 }
 
 const wanted = 'It wants .jpg, .png, .webp, .gif or .tiff files, or subfolders of them';
@@ -68,7 +69,8 @@ async function label(found: readonly Found[], field: string, depth = 0, classes?
     }
     items.push({ id: segments.join('/'), ...(index < 0 ? {} : { label: index }), origin: origins[i]! });
   }
-  return { items, classes: names, notes };
+  const onlyClass = classes === undefined && folders.length === 1 && loose === 0 ? folders[0] : undefined;
+  return { items, classes: names, onlyClass, notes };
 }
 
 /** A few hundred questions to the file system at once are far faster than one after another. */

@@ -61,6 +61,8 @@ export interface Listing {
   /** Images that the publisher gave no labels, for pretraining. */
   readonly unlabelled?: readonly Item[];
   readonly classes?: readonly string[];
+  /** The class of all images, where there is but one: it tells nothing apart, so images have no labels. */
+  readonly onlyClass?: string;
   /** What the reader should be told: how folders were read, what was left out. */
   readonly notes: readonly string[];
 }

@@ -56,6 +56,8 @@ export interface Data extends Statistics {
   readonly unlabelled?: ImageSet;
   /** Absent for data without labels. */
   readonly classes?: readonly string[];
+  /** The class of all images, where there is but one: it tells nothing apart, so they have no labels. */
+  readonly onlyClass?: string;
   /** Files that could not be read, and why. */
   readonly skipped: readonly { readonly file: string; readonly reason: string }[];
   /** How the source was understood, for people: what was held out, what was left out. */
@@ -77,7 +79,7 @@ const firstTestShape = 1_000_000_000;
 export async function openData(options: DataOptions): Promise<Data> {
   const { seed } = options;
   const listing = holdOut(await list(options), seed);
-  const { classes } = listing;
+  const { classes, onlyClass } = listing;
   const trainItems = choose(listing.train, options.train, seed, 'train');
   const testItems = choose(listing.test ?? [], options.test, seed, 'test');
   const unlabelledItems = options.unlabelled ? withoutLabels(listing, options.train, seed) : [];
@@ -101,6 +103,7 @@ export async function openData(options: DataOptions): Promise<Data> {
       ...(test ? { test: test.set } : {}),
       ...(unlabelled ? { unlabelled: unlabelled.set } : {}),
       ...(classes ? { classes } : {}),
+      ...(onlyClass === undefined ? {} : { onlyClass }),
       ...train.statistics,
       skipped: sets.flatMap(({ bad }) => bad),
       notes: listing.notes,

@@ -70,8 +70,10 @@ export function listSplits(
   for (const split of splits) checkLabels(split, names, field);
   const notes: string[] = [];
   let labelled = splits.every(({ labels }) => labels);
+  let onlyClass: string | undefined;
   if (labelled && new Set(Array.from(train.labels!)).size === 1) {
     labelled = false;
+    onlyClass = names?.[train.labels![0]!] ?? String(train.labels![0]);
     notes.push(
       `all images of ${placeOf(train)} have the label ${train.labels![0]}: one class, so the set has no labels`,
     );
@@ -82,6 +84,7 @@ export function listSplits(
     train: items(train),
     ...(test ? { test: items(test) } : {}),
     ...(labelled ? { classes: names ?? Array.from({ length: count }, (_, i) => String(i)) } : {}),
+    ...(onlyClass === undefined ? {} : { onlyClass }),
     notes,
   };
 }

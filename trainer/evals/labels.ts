@@ -5,7 +5,7 @@ const WITHOUT_LABELS =
 /**
  * Says what is wrong with a labelled set before anything is computed from it.
  *
- * @param labels one index into `classes` per image; undefined for data without labels.
+ * @param labels one index into `classes` per image; undefined for data without labels, or with a single class.
  */
 export function checkLabels(
   labels: Int32Array | undefined,
@@ -14,17 +14,17 @@ export function checkLabels(
   set: 'training' | 'test',
 ): asserts labels is Int32Array {
   if (images === 0) throw new Error(`There are no ${set} images: check \`data.source\` and \`data.testSource\`.`);
+  if (classes.length === 1) {
+    throw new Error(
+      `All ${set} images are of a single class ("${classes[0]}"): nothing to tell apart. Add images of a second class to \`data.source\`, or take ${WITHOUT_LABELS}.`,
+    );
+  }
   if (labels === undefined) {
     throw new Error(
       `The ${set} images have no labels, so nothing can be scored on them. Give them labels (in a folder of images, one subfolder per class), or take ${WITHOUT_LABELS}.`,
     );
   }
   if (labels.length !== images) throw new Error(`There are ${labels.length} labels for ${images} ${set} images.`);
-  if (classes.length < 2) {
-    throw new Error(
-      `All ${set} images are of a single class${classes.length === 1 ? ` ("${classes[0]}")` : ''}: nothing to tell apart. Add images of a second class to \`data.source\`, or take ${WITHOUT_LABELS}.`,
-    );
-  }
   const wrong = labels.findIndex((label) => !(label >= 0 && label < classes.length));
   if (wrong >= 0)
     throw new Error(`The label ${labels[wrong]} of ${set} image ${wrong} is not one of ${classes.length} classes.`);

@@ -53,6 +53,13 @@ test('without test images a fifth of each class is held out, by seed, and said',
   expect(ids((await open({ source: folder, seed: 1 })).test)).not.toEqual(ids(data.test));
 });
 
+test('a single class folder gives no labels, and its name', async () => {
+  const folder = temporaryFolder();
+  await writeClasses(folder, ['herons'], 6);
+  const { classes, onlyClass, train } = await open({ source: folder });
+  expect([classes, onlyClass, train.labels]).toEqual([undefined, 'herons', undefined]);
+});
+
 test('loose images have no labels and still serve pretraining', async () => {
   const folder = temporaryFolder();
   for (let i = 0; i < 10; i++) await write(folder, { [`${i}.png`]: await png(9, 9, `rgb(${i}, 0, 0)`) });

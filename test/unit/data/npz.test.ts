@@ -115,7 +115,7 @@ test('images without labels serve pretraining, and that is said; so does one cla
   expect([unlabelled.classes, unlabelled.train.size + unlabelled.test!.size]).toEqual([undefined, 6]);
   expect(unlabelled.notes).toContain('no labels in it, so there is nothing to judge an encoder by');
   const single = await open({ source: fixture('one-class.npz') });
-  expect(single.classes).toBeUndefined();
+  expect([single.classes, single.onlyClass, unlabelled.onlyClass]).toEqual([undefined, '3', undefined]);
   expect(single.notes).toContain(
     `all images of images in ${fixture('one-class.npz')} have the label 3: one class, so the set has no labels`,
   );

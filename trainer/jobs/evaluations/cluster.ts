@@ -1,11 +1,12 @@
 import { checkClusters, checkLabels, clusterEvaluation } from '../../evals/index';
 import { SHOWN, writeClusterSheet } from '../cluster-sheet';
-import { embedBoth, type EvaluationContext } from './context';
+import { classesOf, embedBoth, type EvaluationContext } from './context';
 
 /** k-means on the embeddings of the test images, and a sheet of the clusters. */
 export async function cluster(context: EvaluationContext): Promise<void> {
   const { session, data, step, settings } = context;
-  const { test, classes = [] } = data;
+  const { test } = data;
+  const classes = classesOf(data);
   checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
   const labelled = { ...test, labels: test.labels };
   checkClusters(settings.cluster, classes, labelled.size);

@@ -79,8 +79,14 @@ export async function embedBoth<Name extends SetName>(
 }
 
 /** The labels of training and test images. Throws when there are none to judge by. */
-export function labelsOf({ train, test, classes = [] }: Data): TrainAndTest<Int32Array> {
+export function labelsOf(data: Data): TrainAndTest<Int32Array> {
+  const { train, test } = data;
+  const classes = classesOf(data);
   checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
   checkLabels(train.labels, train.size, classes, 'training');
   return { train: train.labels, test: test.labels };
 }
+
+/** Also the one that all images are of, so that it is said instead of a lack of labels. */
+export const classesOf = ({ classes, onlyClass }: Data): readonly string[] =>
+  classes ?? (onlyClass === undefined ? [] : [onlyClass]);
