@@ -2,8 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { ClusterFile, EmbeddingFile, PicturesFile, RobustnessFile } from '../protocol/events';
-import type { DashboardMemento, FromDashboard, ToDashboard } from '../protocol/messages';
+import type { DashboardMemento, FileMessage, FromDashboard, ToDashboard } from '../protocol/messages';
 import { dashboardHtml } from './dashboard-html';
 import { readRunJson } from './run-file';
 import type { RunStore } from './run-store';
@@ -143,20 +142,10 @@ function titleOf(store: RunStore, directory: string): string {
 async function opened(
   directory: string,
   { kind, file }: Extract<FromDashboard, { type: 'open' }>,
-): Promise<ToDashboard> {
+): Promise<FileMessage> {
   try {
     // The page checks what it draws; a file that others made may be anything.
-    const content = await readRunJson(directory, file);
-    switch (kind) {
-      case 'pictures':
-        return { type: kind, file, content: content as PicturesFile };
-      case 'embedding':
-        return { type: kind, file, content: content as EmbeddingFile };
-      case 'clusters':
-        return { type: kind, file, content: content as ClusterFile };
-      case 'robustness':
-        return { type: kind, file, content: content as RobustnessFile };
-    }
+    return { type: kind, file, content: await readRunJson(directory, file) } as FileMessage;
   } catch (error) {
     return { type: kind, file, content: null, error: (error as Error).message };
   }

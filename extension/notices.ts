@@ -1,5 +1,7 @@
-/** A word when a run that was at work ends badly; one that ends well is seen where the eye is. */
+/** A word when a run that was at work ends badly, or its representation collapses; what goes well is seen where the eye is. */
 import * as vscode from 'vscode';
+import type { RunEvent } from '../protocol/events';
+import { standingWarnings } from '../protocol/run';
 import type { Dashboards } from './dashboard';
 import type { RunStore, TrackedRun } from './run-store';
 import { experimentName } from './tree-model';
@@ -10,12 +12,31 @@ export function registerNotices(store: RunStore, dashboards: Dashboards): vscode
   return store.onDidChange((change) => {
     if (change.kind !== 'run') return;
     const { tracked } = change;
-    if (tracked.alive) working.add(tracked.directory);
-    else if (working.delete(tracked.directory) && ['failed', 'crashed'].includes(tracked.liveStatus)) {
+    if (tracked.alive) {
+      if (working.has(tracked.directory)) warnOf(tracked, change.events);
+      working.add(tracked.directory);
+    } else if (working.delete(tracked.directory) && ['failed', 'crashed'].includes(tracked.liveStatus)) {
       // A dashboard in sight says it already, with the same next step.
       if (!dashboards.opened.get(tracked.directory)?.visible) void tell(tracked);
     }
   });
+
+  function warnOf(tracked: TrackedRun, events: readonly RunEvent[]) {
+    const came = events.filter((event) => event.type === 'notice' && event.level === 'warning' && event.cause);
+    const [first, ...others] = standingWarnings(tracked.run);
+    // A dashboard in sight says it already, and others are further signs of what was told.
+    if (came.length === 0 || !first || dashboards.opened.get(tracked.directory)?.visible) return;
+    if (others.length < came.length) void tellOfCollapse(tracked, first.message);
+  }
+
+  async function tellOfCollapse({ directory, configFile }: TrackedRun, message: string): Promise<void> {
+    const open = vscode.l10n.t('Open Dashboard');
+    const config = vscode.l10n.t('Open Config');
+    const text = vscode.l10n.t('{0} may be collapsing. {1}', experimentName(configFile), message);
+    const chosen = await vscode.window.showWarningMessage(`Tessera: ${text}`, open, config);
+    if (chosen === open) dashboards.open(directory);
+    if (chosen === config) await vscode.window.showTextDocument(vscode.Uri.file(configFile));
+  }
 }
 
 async function tell({ directory, configFile, run, liveStatus }: TrackedRun): Promise<void> {

@@ -62,6 +62,7 @@ function pretrainLine(runs: readonly TrackedRun[]): ScoreLine | undefined {
 const shown: Record<Judging, readonly EvaluationKind[]> = {
   probe: ['probe', 'knn'],
   cluster: ['cluster'],
+  health: ['health'],
   robustness: ['robustness'],
   transfer: ['transfer'],
   finetune: ['finetune'],

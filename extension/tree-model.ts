@@ -12,7 +12,7 @@ import {
 } from '../protocol/format';
 import type { LiveStatus } from '../protocol/messages';
 import type { Evaluation } from '../protocol/events';
-import { latest, type ScoredCheckpoint } from '../protocol/run';
+import { latest, standingWarnings, type ScoredCheckpoint } from '../protocol/run';
 import { abilities, contextValue } from './abilities';
 import { runLabel } from './run-label';
 import type { RunStore, TrackedRun } from './run-store';
@@ -148,7 +148,9 @@ function progress({ run, liveStatus }: TrackedRun): string {
 
 function runLook(tracked: TrackedRun): NodeLook {
   const { run, alive, liveStatus } = tracked;
-  const description = alive && run.evaluating ? evaluatingText(run.evaluating) : progress(tracked);
+  const collapsing = standingWarnings(run).length > 0;
+  const doing = alive && run.evaluating ? evaluatingText(run.evaluating) : progress(tracked);
+  const description = collapsing ? `${doing} · may be collapsing` : doing;
   return {
     label: runLabel(run.manifest.createdAt),
     description,

@@ -138,6 +138,29 @@ export const ClusterConfig = z
     'Judge the frozen encoder without a classifier: k-means on the embeddings of the test images, beside a random-init encoder. Labels are only looked at to score it.',
   );
 
+export const HealthConfig = z
+  .strictObject({
+    images: z
+      .int()
+      .min(10)
+      .default(2000)
+      .describe('Look at the embeddings of at most this many test images (a seeded choice).'),
+    viewedImages: z
+      .int()
+      .min(10)
+      .default(500)
+      .describe('Of how many of them views are drawn, for alignment and LiDAR. LiDAR cannot exceed it.'),
+    views: z
+      .int()
+      .min(2)
+      .max(100)
+      .default(10)
+      .describe('Views of each of them for LiDAR, drawn as for the pretext task.'),
+  })
+  .describe(
+    'Look at the embeddings themselves, without labels: spread, ranks, uniformity, alignment and LiDAR, beside a random-init encoder.',
+  );
+
 /** By the names of the published files (Hendrycks & Dietterich 2019). */
 export const corruptionNames = [
   'gaussian_noise',
@@ -272,6 +295,7 @@ export const TransferConfig = z
 const evaluationBlocks = {
   probe: ProbeConfig.prefault({}),
   cluster: ClusterConfig.prefault({}),
+  health: HealthConfig.prefault({}),
   robustness: RobustnessConfig.prefault({}),
   transfer: TransferConfig.optional(),
   finetune: FinetuneConfig.prefault({}),
@@ -309,12 +333,13 @@ export type RobustnessConfig = z.output<typeof RobustnessConfig>;
 export type TransferConfig = z.output<typeof TransferConfig>;
 export type ProbeConfig = z.output<typeof ProbeConfig>;
 export type ClusterConfig = z.output<typeof ClusterConfig>;
+export type HealthConfig = z.output<typeof HealthConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
 
 export function evaluationSettings(config: EvaluationSettings): EvaluationSettings {
-  const { probe, cluster, robustness, transfer, finetune } = config;
-  return { probe, cluster, robustness, transfer, finetune };
+  const { probe, cluster, health, robustness, transfer, finetune } = config;
+  return { probe, cluster, health, robustness, transfer, finetune };
 }
 
 export { localSizeOf, orderCount, tilingOf } from './methods/index';

@@ -13,7 +13,16 @@ export interface Score {
 }
 
 /** In the order in which a full suite runs them: what others build on, and what is quick, first. */
-export const evaluationKinds = ['pretext', 'knn', 'probe', 'cluster', 'robustness', 'transfer', 'finetune'] as const;
+export const evaluationKinds = [
+  'pretext',
+  'knn',
+  'probe',
+  'cluster',
+  'health',
+  'robustness',
+  'transfer',
+  'finetune',
+] as const;
 
 export type EvaluationKind = (typeof evaluationKinds)[number];
 
@@ -96,7 +105,7 @@ export type EventBody =
       readonly type: 'evaluation';
       readonly step: number;
       readonly evaluation: Evaluation;
-      /** What it found, in pictures: a `ClusterFile` of the kind `cluster`, a `RobustnessFile` of `robustness`. */
+      /** What it found, in pictures: a `ClusterFile` of the kind `cluster`, a `HealthFile` of `health`, a `RobustnessFile` of `robustness`. */
       readonly file?: string;
     }
   | {
@@ -205,6 +214,19 @@ export interface ClusterFile {
     readonly counts: readonly number[];
     /** `distance` is that of the unit-length embedding from the centre; `label` an index into `classes`. */
     readonly images: readonly { readonly id: string; readonly label: number; readonly distance: number }[];
+  }[];
+}
+
+/** `media/health-<step>-....json`: along how many directions embeddings spread, the judged encoder's first. */
+export interface HealthFile {
+  readonly step: number;
+  readonly images: number;
+  readonly encoders: readonly {
+    readonly name: 'pretrained' | 'random init';
+    /** Of the embeddings of the images, as they are, the largest first. */
+    readonly singularValues: readonly number[];
+    /** After each block: the effective rank of the embeddings' covariance, and their width, which it cannot exceed. */
+    readonly layers: readonly { readonly rank: number; readonly width: number }[];
   }[];
 }
 

@@ -1,5 +1,13 @@
 /** Host <-> webview, as typed unions. The webview keeps its own `Run` with the same reducer. */
-import type { ClusterFile, EmbeddingFile, EvaluationKind, PicturesFile, RobustnessFile, RunEvent } from './events';
+import type {
+  ClusterFile,
+  EmbeddingFile,
+  EvaluationKind,
+  HealthFile,
+  PicturesFile,
+  RobustnessFile,
+  RunEvent,
+} from './events';
 import type { Run } from './run';
 
 export type LiveStatus = Run['status'] | 'crashed';
@@ -16,6 +24,25 @@ export interface DashboardState {
   readonly baseUri: string;
 }
 
+/** What is kept in files beside the journal, and named by its events. */
+export interface RunFiles {
+  readonly pictures: PicturesFile;
+  readonly embedding: EmbeddingFile;
+  readonly clusters: ClusterFile;
+  readonly robustness: RobustnessFile;
+  readonly health: HealthFile;
+}
+
+/** A file that was asked for, or why there is none. */
+export type FileMessage = {
+  [Kind in keyof RunFiles]: {
+    readonly type: Kind;
+    readonly file: string;
+    readonly content: RunFiles[Kind] | null;
+    readonly error?: string;
+  };
+}[keyof RunFiles];
+
 export type ToDashboard =
   | { readonly type: 'snapshot'; readonly state: DashboardState }
   | {
@@ -24,41 +51,14 @@ export type ToDashboard =
       readonly liveStatus: LiveStatus;
       readonly alive: boolean;
     }
-  | {
-      readonly type: 'pictures';
-      readonly file: string;
-      readonly content: PicturesFile | null;
-      readonly error?: string;
-    }
-  | {
-      readonly type: 'embedding';
-      readonly file: string;
-      readonly content: EmbeddingFile | null;
-      readonly error?: string;
-    }
-  | {
-      readonly type: 'clusters';
-      readonly file: string;
-      readonly content: ClusterFile | null;
-      readonly error?: string;
-    }
-  | {
-      readonly type: 'robustness';
-      readonly file: string;
-      readonly content: RobustnessFile | null;
-      readonly error?: string;
-    }
+  | FileMessage
   /** The run directory is gone or unreadable. */
   | { readonly type: 'lost'; readonly message: string };
 
 export type FromDashboard =
   | { readonly type: 'ready' }
   /** Asks for a file named by an event; answered by a message of the same kind. */
-  | {
-      readonly type: 'open';
-      readonly kind: 'pictures' | 'embedding' | 'clusters' | 'robustness';
-      readonly file: string;
-    }
+  | { readonly type: 'open'; readonly kind: keyof RunFiles; readonly file: string }
   | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'reveal' }
   /** Without a kind: asks which. */
   | { readonly type: 'evaluate'; readonly kind?: EvaluationKind }

@@ -2,6 +2,7 @@
 import { html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
 import { formatStep } from '../protocol/format';
+import { standingWarnings } from '../protocol/run';
 import { canResume, resumeAction, revealAction } from './header';
 import { send } from './host';
 import { icon } from './icons';
@@ -71,10 +72,19 @@ function bannerOf(page: Page): Banner | undefined {
 
 const icons: Record<Banner['level'], IconName> = { error: 'error', warning: 'warning', info: 'info' };
 
-export function banner(page: Page): TemplateResult | typeof nothing {
-  const shown = bannerOf(page);
-  if (!shown) return nothing;
-  const { level, title, text, resume, reveal } = shown;
+/** What stands against the representation, above all that seems to go well. */
+function collapseOf({ run }: Page): Banner | undefined {
+  const standing = standingWarnings(run);
+  if (standing.length === 0) return undefined;
+  const text = standing.map(({ message }) => message).join('\n');
+  return { level: 'warning', title: 'The representation may be collapsing', text };
+}
+
+export function banner(page: Page) {
+  return [bannerOf(page), collapseOf(page)].map((shown) => (shown ? painted(shown) : nothing));
+}
+
+function painted({ level, title, text, resume, reveal }: Banner): TemplateResult {
   return html`<div class="banner" data-level=${level} role=${level === 'error' ? 'alert' : 'status'}>
     ${icon(icons[level])}
     <div>

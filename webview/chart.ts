@@ -46,10 +46,10 @@ export interface MetricChart {
 const axisWidth = 50;
 
 /** A loss may start anywhere; an amount of something is only honest from zero. */
-const startsAtZero = (key: string) => key.startsWith('perf/') || key === 'train/lr' || key.startsWith('eval/');
+const startsAtZero = (key: string) => /^(perf|eval|health)\//.test(key) || key === 'train/lr';
 
-/** A schedule is exact and an evaluation is rare: there is nothing to smooth. */
-export const isNoisy = (key: string) => key !== 'train/lr' && !key.startsWith('eval/');
+/** A schedule is exact and a look at embeddings is rare: there is nothing to smooth. */
+export const isNoisy = (key: string) => key !== 'train/lr' && !/^(eval|health)\//.test(key);
 
 export function createChart(canvas: HTMLCanvasElement, actions: ChartActions): MetricChart {
   let view: ChartView | undefined;

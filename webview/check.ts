@@ -2,7 +2,14 @@
  * Files of a run directory can be cut short or made by something else. What the page draws from is checked first;
  * the answer is what is wrong with it, or undefined.
  */
-import type { ClusterFile, EmbeddingFile, PicturesFile, RobustnessFile, Similarities } from '../protocol/events';
+import type {
+  ClusterFile,
+  EmbeddingFile,
+  HealthFile,
+  PicturesFile,
+  RobustnessFile,
+  Similarities,
+} from '../protocol/events';
 
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
 const isText = (value: unknown): value is string => typeof value === 'string';
@@ -86,5 +93,21 @@ export function problemOfRobustness(content: unknown): string | undefined {
   };
   if (!isList(file.corruptions, isCorruption) || file.corruptions.length === 0)
     return `has something else than corruptions at ${count} severities in \`corruptions\``;
+  return undefined;
+}
+
+export function problemOfHealth(content: unknown): string | undefined {
+  const file = content as Loose<HealthFile>;
+  if (!file || typeof file !== 'object') return 'is not an object';
+  const isLayer = (layer: unknown) => {
+    const { rank, width } = (layer ?? {}) as Record<string, unknown>;
+    return Number.isFinite(rank) && isCount(width);
+  };
+  const isEncoder = (encoder: unknown) => {
+    const { name, singularValues, layers } = (encoder ?? {}) as Record<string, unknown>;
+    return isText(name) && isList(singularValues, Number.isFinite) && isList(layers, isLayer) && layers.length > 0;
+  };
+  if (!isList(file.encoders, isEncoder) || file.encoders.length === 0)
+    return 'has something else than encoders with `singularValues` and `layers` in `encoders`';
   return undefined;
 }

@@ -22,6 +22,11 @@ const order = [
   'perf/data_wait',
   'train/grad_norm',
   'eval/knn_top1',
+  'eval/probe_top1',
+  'health/std',
+  'health/rankme',
+  'health/uniformity',
+  'health/alignment',
 ];
 
 /** Known metrics in the order of their interest, then whatever else the run logged. */
@@ -108,12 +113,12 @@ export function createCurves(page: Page) {
   }
 
   function curve(key: string) {
-    const { title, unit } = metricName(key);
+    const { title, unit, about } = metricName(key);
     const log = page.choices.log.includes(key);
     const loggable = rangeOf(key).high > 0;
     return html`<figure class="curve ${key === 'train/loss' ? 'main' : ''}">
       <figcaption>
-        <span class="name">${title}</span>
+        <span class="name" title=${about ?? nothing}>${title}</span>
         ${unit && unit !== '%' ? html`<span class="unit">${unit}</span>` : nothing}
         <output>${reading(key)}</output>
         <button

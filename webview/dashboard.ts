@@ -8,6 +8,7 @@ import { createCurves } from './curves';
 import { evaluations } from './evaluations';
 import { header } from './header';
 import { listen, send } from './host';
+import { createHealth } from './health';
 import { createMap } from './map';
 import { notices } from './notices';
 import { createPage } from './page';
@@ -30,6 +31,7 @@ const pictures = createPictures(page);
 const map = createMap(page);
 const clusters = createClusters(page);
 const robustness = createRobustness(page);
+const health = createHealth(page);
 const cursor = createCursor(page);
 
 function content() {
@@ -51,7 +53,7 @@ function content() {
               <div class="pictures">${pictures.render()}</div>
               <div class="maps">${map.render(theme, () => root)}</div>
               <div class="scores">
-                ${evaluations(page)} ${clusters.render()} ${robustness.render()} ${notices(page)}
+                ${evaluations(page)} ${clusters.render()} ${robustness.render()} ${health.render()} ${notices(page)}
               </div>`
           : html`<div class="alone">${waiting(page)} ${notices(page)}</div>`
       }

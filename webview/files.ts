@@ -1,21 +1,20 @@
 /** Files and images of the run directory, asked for when first looked at and kept while they are likely to be again. */
-import type { ClusterFile, EmbeddingFile, PicturesFile, RobustnessFile } from '../protocol/events';
-import type { ToDashboard } from '../protocol/messages';
-import { problemOfClusters, problemOfEmbedding, problemOfPictures, problemOfRobustness } from './check';
+import type { FileMessage, RunFiles } from '../protocol/messages';
+import {
+  problemOfClusters,
+  problemOfEmbedding,
+  problemOfHealth,
+  problemOfPictures,
+  problemOfRobustness,
+} from './check';
 import { send } from './host';
 
-interface Contents {
-  pictures: PicturesFile;
-  embedding: EmbeddingFile;
-  clusters: ClusterFile;
-  robustness: RobustnessFile;
-}
-
-const problemOf: Record<keyof Contents, (content: unknown) => string | undefined> = {
+const problemOf: Record<keyof RunFiles, (content: unknown) => string | undefined> = {
   pictures: problemOfPictures,
   embedding: problemOfEmbedding,
   clusters: problemOfClusters,
   robustness: problemOfRobustness,
+  health: problemOfHealth,
 };
 
 type Opened<T> =
@@ -24,10 +23,10 @@ type Opened<T> =
   | { readonly state: 'failed'; readonly error: string };
 
 export interface Files {
-  open<K extends keyof Contents>(kind: K, file: string): Opened<Contents[K]>;
+  open<K extends keyof RunFiles>(kind: K, file: string): Opened<RunFiles[K]>;
   /** `path` is relative to the run directory. */
   image(path: string): Opened<HTMLImageElement>;
-  receive(message: Extract<ToDashboard, { type: keyof Contents }>): void;
+  receive(message: FileMessage): void;
   clear(): void;
 }
 
@@ -37,7 +36,7 @@ const keep = 48;
 const loading = { state: 'loading' } as const;
 
 export function createFiles(changed: () => void, baseUri: () => string): Files {
-  const contents = new Map<string, Opened<Contents[keyof Contents]>>();
+  const contents = new Map<string, Opened<RunFiles[keyof RunFiles]>>();
   const images = new Map<string, Opened<HTMLImageElement>>();
 
   /** The oldest go first; what is looked at is always among the newest. */
@@ -51,9 +50,9 @@ export function createFiles(changed: () => void, baseUri: () => string): Files {
   }
 
   return {
-    open<K extends keyof Contents>(kind: K, file: string) {
+    open<K extends keyof RunFiles>(kind: K, file: string) {
       const known = contents.get(file);
-      if (known) return known as Opened<Contents[K]>;
+      if (known) return known as Opened<RunFiles[K]>;
       send({ type: 'open', kind, file });
       put(contents, file, loading);
       return loading;

@@ -1,13 +1,13 @@
 /** What the page knows: the run from the host, and what the person looking at it chose. */
 import { applyEvent } from '../protocol/run';
-import type { DashboardState, LiveStatus, ToDashboard } from '../protocol/messages';
+import type { DashboardState, LiveStatus, RunFiles, ToDashboard } from '../protocol/messages';
 import type { Run } from '../protocol/run';
 import { createFiles } from './files';
 import type { Files } from './files';
 import { remember, remembered, send } from './host';
 import { nearestIndex, union } from './numbers/nearest';
 
-export type Picture = 'curves' | 'pictures' | 'embedding' | 'clusters' | 'robustness';
+export type Picture = 'curves' | keyof RunFiles;
 
 /** Survives a reload of the window. */
 export interface Choices {

@@ -3,6 +3,48 @@ import type { DeviceState, Engine, Specs, Tensors } from '../engine/types';
 import { encoderOf, type Encoder } from '../nn/encoder';
 import type { Embeddings, ImageBatch, Watch } from './types';
 
+/**
+ * Embeds every valid image of `batches` after each block of the encoder, the last as its embedding.
+ *
+ * @param weights by the encoder's names.
+ * @param imagesShape of a batch, [B, H, W, C].
+ */
+export async function embedByLayer(
+  engine: Engine,
+  encoder: Encoder,
+  weights: DeviceState,
+  imagesShape: readonly [number, number, number, number],
+  batches: AsyncIterable<ImageBatch>,
+  { signal }: Pick<Watch, 'signal'> = {},
+): Promise<Embeddings[]> {
+  const program = await engine.compile(
+    (params, { images }) => {
+      const layers = encoder.embedLayers(params, images as Tensor4D);
+      return { outputs: Object.fromEntries(layers.map((layer, i) => [`layer${i}`, layer])) };
+    },
+    { state: weights.specs, inputs: { images: { shape: imagesShape, dtype: 'float32' } } },
+  );
+  const layers: { readonly width: number; readonly rows: Float32Array[] }[] = [];
+  try {
+    for await (const { images, count } of batches) {
+      signal?.throwIfAborted();
+      const outputs = await program.run(weights, { images });
+      for (let i = 0; outputs[`layer${i}`]; i++) {
+        const { data, shape } = outputs[`layer${i}`]!;
+        const width = shape[1]!;
+        (layers[i] ??= { width, rows: [] }).rows.push((data as Float32Array).slice(0, count * width));
+      }
+    }
+  } finally {
+    program.dispose();
+  }
+  return layers.map(({ width, rows }) => {
+    const values = new Float32Array(rows.reduce((sum, { length }) => sum + length, 0));
+    rows.reduce((at, row) => (values.set(row, at), at + row.length), 0);
+    return { values, size: values.length / width, width };
+  });
+}
+
 export interface Embedder {
   /** Embeds every valid image of `batches` with the encoder's parameters in `state`. */
   embed(state: DeviceState, batches: AsyncIterable<ImageBatch>, watch?: Pick<Watch, 'signal'>): Promise<Embeddings>;

@@ -4,6 +4,7 @@ export { fitProbe, probeEvaluation, type ProbeOptions } from './linear-probe';
 export { checkLabels, checkShares, checkTrainingLabels } from './labels';
 export { finetuneEvaluation, type FinetuneInput, type FinetuneOptions } from './finetune';
 export { checkClusters, clusterEvaluation, type Cluster, type ClusterResult, type TestFeatures } from './clustering';
+export { healthBeside, lookAtHealth, type Health, type HealthInput } from './health';
 export { kmeans, type Clustering } from './kmeans';
 export { compare } from './report';
 export {

@@ -4,6 +4,7 @@ import { cluster } from './cluster';
 import type { Evaluate } from './context';
 import { finetune } from './finetune';
 import { knn, probe } from './frozen';
+import { health } from './health';
 import { pretext } from './pretext';
 import { robustness } from './robustness';
 import { transfer } from './transfer';
@@ -21,6 +22,7 @@ export const evaluations: Record<EvaluationKind, Entry> = {
   knn: { evaluate: knn, blocks: ['probe'] },
   probe: { evaluate: probe, blocks: ['probe'] },
   cluster: { evaluate: cluster, blocks: ['cluster'] },
+  health: { evaluate: health, blocks: ['health'] },
   robustness: { evaluate: robustness, blocks: ['robustness', 'probe'] },
   transfer: { evaluate: transfer, blocks: ['transfer', 'probe', 'finetune'] },
   finetune: { evaluate: finetune, blocks: ['finetune'] },
