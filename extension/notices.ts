@@ -32,7 +32,7 @@ export function registerNotices(store: RunStore, dashboards: Dashboards): vscode
   async function tellOfCollapse({ directory, configFile }: TrackedRun, message: string): Promise<void> {
     const open = vscode.l10n.t('Open Dashboard');
     const config = vscode.l10n.t('Open Config');
-    const text = vscode.l10n.t('{0} may be collapsing. {1}', experimentName(configFile), message);
+    const text = vscode.l10n.t('{0} may be learning nothing. {1}', experimentName(configFile), message);
     const chosen = await vscode.window.showWarningMessage(`Tessera: ${text}`, open, config);
     if (chosen === open) dashboards.open(directory);
     if (chosen === config) await vscode.window.showTextDocument(vscode.Uri.file(configFile));

@@ -150,7 +150,7 @@ function runLook(tracked: TrackedRun): NodeLook {
   const { run, alive, liveStatus } = tracked;
   const collapsing = standingWarnings(run).length > 0;
   const doing = alive && run.evaluating ? evaluatingText(run.evaluating) : progress(tracked);
-  const description = collapsing ? `${doing} · may be collapsing` : doing;
+  const description = collapsing ? `${doing} · collapse warning` : doing;
   return {
     label: runLabel(run.manifest.createdAt),
     description,

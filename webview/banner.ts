@@ -77,7 +77,7 @@ function collapseOf({ run }: Page): Banner | undefined {
   const standing = standingWarnings(run);
   if (standing.length === 0) return undefined;
   const text = standing.map(({ message }) => message).join('\n');
-  return { level: 'warning', title: 'The representation may be collapsing', text };
+  return { level: 'warning', title: 'Collapse warning: the training may be learning nothing', text };
 }
 
 export function banner(page: Page) {

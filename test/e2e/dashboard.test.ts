@@ -10,7 +10,9 @@ import {
   corrupted,
   embeddingFile,
   journal,
+  healthFile,
   launched,
+  looked,
   metricRow,
   picturesFile,
   scored,
@@ -558,6 +560,98 @@ describe('robustness', () => {
     const media = { ...pretended, json: (file: string) => pretended.json(file.replace('robustness', 'clusters')) };
     const { page } = await openRunning({ media }, judged);
     await page.locator('#robustness [role=alert]').getByText('`severities`').waitFor();
+  });
+});
+
+describe('health', () => {
+  const judged = [...running, ...journal([looked(2000)], running.length)];
+
+  it('comes with a look at it: its measures, the singular values and the rank by block', async () => {
+    const { page, snapshot } = await openRunning();
+    expect(await page.locator('#health').count()).toBe(0);
+    await snapshot(judged, 'running');
+    const table = page.locator('#evaluations table');
+    await table.getByText('LiDAR').waitFor();
+    for (const part of ['health', 'spread', '0.612', 'RankMe', '31.420', 'random init 14.070'])
+      expect((await table.textContent())!.replace(/\s+/g, ' ')).toContain(part);
+
+    const panel = page.locator('#health');
+    const [spectrum, ranks] = [panel.locator('.lines').nth(0), panel.locator('.lines').nth(1)];
+    await panel.getByRole('img', { name: 'Singular values, as a share of the largest' }).waitFor();
+    expect(await spectrum.locator('polyline').count()).toBe(2);
+    expect(await spectrum.locator('.tick').allTextContents()).toContain('1e−6');
+    expect(await ranks.locator('circle').count()).toBe(12);
+    expect(await ranks.locator('.tick').allTextContents()).toEqual(expect.arrayContaining(['0', '30', 'block', '6']));
+    // The best of the deepest block stands highest.
+    const heights = await ranks
+      .locator('circle')
+      .evaluateAll((nodes) => nodes.map((node) => Number(node.getAttribute('cy'))));
+    expect(heights.indexOf(Math.min(...heights))).toBe(5);
+  });
+
+  it('has a table that says the same, and is saved as CSV', async () => {
+    const { page, sent } = await openRunning({}, judged);
+    const panel = page.locator('#health');
+    await panel.getByLabel('As table').click();
+    const last = panel.locator('table').first().locator('tbody tr').last();
+    await soon(() => last.textContent()).toMatch(/6\s*64\s*29\.0\s*6\.00/);
+    expect(await panel.locator('.pager').textContent()).toContain('of 64');
+
+    await panel.getByRole('button', { name: 'CSV' }).click();
+    await soon(async () => (await sent('save')).length).toBe(1);
+    const [saved] = await sent('save');
+    const lines = String(saved!.data).trim().split('\r\n');
+    expect(lines[0]).toBe('step,encoder,what,place,value');
+    expect(lines).toHaveLength(1 + 2 * (6 + 64));
+    expect(lines).toContain(`2000,pretrained,effective rank,6,${healthFile(2000).encoders[0]!.layers[5]!.rank}`);
+  });
+
+  it('says what is wrong with a file that cannot be drawn', async () => {
+    const media = { ...pretended, json: (file: string) => pretended.json(file.replace('health', 'reconstruction')) };
+    const { page } = await openRunning({ media }, judged);
+    await page.locator('#health [role=alert]').getByText('`encoders`').waitFor();
+  });
+
+  it('has its curves, each with what it means', async () => {
+    const rows = [1, 500, 1000].map((step) => ({
+      type: 'metrics' as const,
+      step,
+      values: { 'health/rankme': 10 + step / 100, 'health/std': 0.6 },
+    }));
+    const { page } = await openRunning({}, journal([launched(4000), metricRow(1, 4000), ...rows]));
+    const name = page.locator('.curve .name', { hasText: 'RankMe' });
+    expect(await name.getAttribute('title')).toContain('singular values');
+    expect(await page.locator('canvas[data-metric="health/rankme"]').evaluate(isPainted)).toBe(true);
+  });
+});
+
+describe('a collapse warning', () => {
+  const cause = 'health/rankme';
+  const warning = {
+    type: 'notice',
+    level: 'warning',
+    cause,
+    message: 'At step 500 embeddings spread along few directions. Raise pretrain.teacherMomentum, now 0.5.',
+  } as const;
+
+  it('stands on top of the page, and goes when it is lifted', async () => {
+    const { page, post, snapshot } = await openRunning();
+    await snapshot([...running, ...journal([warning], running.length)], 'running');
+    const banner = page.locator('.banner[data-level=warning]');
+    await banner.getByText('Raise pretrain.teacherMomentum').waitFor();
+    expect(await banner.locator('strong').textContent()).toContain('Collapse warning');
+
+    const lifted = { type: 'notice', level: 'info', cause, message: 'The warning is lifted.' } as const;
+    await post({ type: 'events', events: journal([lifted], running.length + 1), liveStatus: 'running', alive: true });
+    await soon(() => banner.count()).toBe(0);
+    await page.getByRole('list', { name: 'Notices' }).getByText('Raise pretrain.teacherMomentum').waitFor();
+  });
+
+  it('is said beside how the run ended', async () => {
+    const { page, snapshot } = await open();
+    const stopped = journal([warning, { type: 'status', status: 'stopped' }], running.length);
+    await snapshot([...running, ...stopped], 'stopped');
+    await soon(() => page.locator('.banner').count()).toBe(2);
   });
 });
 

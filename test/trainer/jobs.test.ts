@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRun } from '../../client/index';
-import type { ClusterFile, EmbeddingFile, PicturesFile, RunEvent } from '../../protocol/events';
+import type { ClusterFile, EmbeddingFile, HealthFile, PicturesFile, RunEvent } from '../../protocol/events';
 import type { ReportFile } from '../../protocol/report';
 import { readSafetensors } from '../../trainer/jobs/safetensors';
 import { image, project, tessera, tiny, tinyWith, type Told } from './support';
@@ -56,6 +56,7 @@ describe('the jobs, from the command line', () => {
     expect(map.points).toHaveLength(80);
     expect(existsSync(join(directory, map.png))).toBe(true);
     expect(metrics['eval/knn_top1']!.steps).toEqual([30, 40]);
+    expect(metrics['eval/probe_top1']!.steps).toEqual([30, 40]);
   });
 
   it('probes, fine-tunes and scores neighbours, each beside its baseline', async () => {
@@ -95,6 +96,29 @@ describe('the jobs, from the command line', () => {
     expect((await tessera(folder, 'show')).stdout).toMatch(
       /clustering @ step 40: .*random init .*; NMI 0\.\d{3} \(random init 0\.\d{3}\), ARI/,
     );
+  });
+
+  it('looks at the health of any checkpoint, by layer and beside a random-init encoder', async () => {
+    const told = json(await tessera(folder, 'evaluate', '--kind', 'health', '--step', '30,40', '--json'));
+    const scored = told.filter((event) => event.type === 'evaluation');
+    expect(scored.map(({ step }) => step)).toEqual([30, 40]);
+    for (const { evaluation, file } of scored) {
+      expect(evaluation).toMatchObject({ kind: 'health', labels: 0, trainImages: 0, testImages: 40 });
+      expect(evaluation.comparison).toBeUndefined();
+      const { std, rankme, lidar } = evaluation.measures!;
+      for (const { score, baseline } of [std!, rankme!, lidar!]) {
+        expect(score).toBeGreaterThan(0);
+        expect(baseline).toBeGreaterThan(0);
+      }
+      const { encoders } = JSON.parse(await readFile(join(directory, file!), 'utf8')) as HealthFile;
+      expect(encoders.map(({ name }) => name)).toEqual(['pretrained', 'random init']);
+      for (const { singularValues, layers } of encoders) {
+        expect(singularValues).toHaveLength(32);
+        expect(layers).toEqual([{ rank: expect.any(Number) as number, width: 32 }]);
+      }
+      expect(encoders[0]!.singularValues).not.toEqual(encoders[1]!.singularValues);
+    }
+    expect((await tessera(folder, 'show')).stdout).toMatch(/health @ step 40.*RankMe \d+\.\d{3} \(/);
   });
 
   it('says what clusters cannot be made of, and judges on', async () => {

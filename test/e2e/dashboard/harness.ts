@@ -16,6 +16,7 @@ import {
   clusterFile,
   clusterSheet,
   embeddingFile,
+  healthFile,
   manifest,
   picturesFile,
   picturesSheet,
@@ -46,6 +47,7 @@ const kinds = [
   { part: 'embedding', json: embeddingFile, png: thumbnailSheet },
   { part: 'clusters', json: clusterFile, png: clusterSheet },
   { part: 'robustness', json: robustnessFile, png: robustnessSheet },
+  { part: 'health', json: healthFile, png: picturesSheet },
   { part: '', json: picturesFile, png: picturesSheet },
 ];
 const kindOf = (file: string) => kinds.find(({ part }) => file.includes(part))!;

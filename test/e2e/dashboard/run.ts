@@ -4,6 +4,7 @@ import type {
   ClusterFile,
   EmbeddingFile,
   EventBody,
+  HealthFile,
   PicturesFile,
   RobustnessFile,
   RunEvent,
@@ -149,6 +150,39 @@ export function corrupted(step: number): EventBody {
     },
   } as const;
   return { ...probe, evaluation, file: name('robustness', step) };
+}
+
+/** A look at the health, with the file of its charts. */
+export function looked(step: number): EventBody {
+  return {
+    type: 'evaluation',
+    step,
+    evaluation: {
+      kind: 'health',
+      protocol: 'embeddings of 2000 held-out images, and of 10 views of each of 500 as the task draws them',
+      labels: 0,
+      trainImages: 0,
+      testImages: 2000,
+      classes: 10,
+      measures: {
+        std: { score: 0.6123, baseline: 0.5871 },
+        rankme: { score: 31.42, baseline: 14.07 },
+        lidar: { score: 22.5, baseline: 9.13 },
+      },
+      seconds: 12,
+    },
+    file: name('health', step),
+  };
+}
+
+/** The pretrained encoder uses more directions, the more the deeper. */
+export function healthFile(step: number): HealthFile {
+  const encoder = (name: 'pretrained' | 'random init', decay: number, gain: number) => ({
+    name,
+    singularValues: Array.from({ length: 64 }, (_, i) => 80 * Math.exp(-decay * i)),
+    layers: Array.from({ length: 6 }, (_, i) => ({ rank: 9 + gain * i, width: 64 })),
+  });
+  return { step, images: 2000, encoders: [encoder('pretrained', 0.06, 4), encoder('random init', 0.2, -0.6)] };
 }
 
 const size = 32;

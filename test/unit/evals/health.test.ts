@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { symmetricEigenvalues } from '../../../trainer/evals/eigenvalues';
 import { alignment, spread, uniformity } from '../../../trainer/evals/geometry';
+import { healthBeside, lookAtHealth } from '../../../trainer/evals/health';
 import { lidar } from '../../../trainer/evals/lidar';
 import { ridgePredict } from '../../../trainer/evals/ridge';
 import { covarianceEigenvalues, effectiveRank, rankMe, singularValues } from '../../../trainer/evals/spectrum';
@@ -114,9 +115,9 @@ describe.each(fixture.cases)('health of embeddings, $name', ({ width, views, ...
   });
 });
 
-describe('health of embeddings', () => {
-  const collapsed = { values: new Float32Array(40 * 6).fill(0.7), size: 40, width: 6 };
+const collapsed = { values: new Float32Array(40 * 6).fill(0.7), size: 40, width: 6 };
 
+describe('health of embeddings', () => {
   it('is at its worst when all embeddings are one', () => {
     expect(spread(collapsed)).toBeCloseTo(0, 6);
     expect(uniformity(collapsed)).toBeCloseTo(0, 6);
@@ -146,6 +147,26 @@ describe('health of embeddings', () => {
     expect(spread(zeros)).toBe(0);
     expect(rankMe(singularValues(zeros))).toBe(1);
     expect(lidar([zeros, zeros])).toBe(1);
+  });
+});
+
+describe('a look at the health of an encoder', () => {
+  const better = lookAtHealth({ layers: [noise(300, 4), noise(300, 12)], views: [noise(60, 12, 1), noise(60, 12, 2)] });
+  const worse = lookAtHealth({ layers: [noise(300, 4), collapsed], views: [collapsed, collapsed] });
+
+  it('has the singular values of the last block, and the rank and width of each', () => {
+    expect(better.singularValues).toHaveLength(12);
+    expect(better.layers.map(({ width }) => width)).toEqual([4, 12]);
+    expect(better.layers[1]!.rank).toBe(better.measures.effectiveRank);
+    expect(better.layers[0]!.rank).toBeLessThanOrEqual(4);
+  });
+
+  it('stands beside that of another', () => {
+    const measures = healthBeside(better, worse);
+    expect(Object.keys(measures)).toEqual(['std', 'rankme', 'effectiveRank', 'uniformity', 'alignment', 'lidar']);
+    for (const name of ['std', 'rankme', 'effectiveRank', 'lidar'])
+      expect(measures[name]!.score).toBeGreaterThan(measures[name]!.baseline!);
+    expect(measures.uniformity!.score).toBeLessThan(measures.uniformity!.baseline!);
   });
 });
 

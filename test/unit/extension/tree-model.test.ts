@@ -76,6 +76,13 @@ describe('a run', () => {
     ['crashed', [launched, row(1240, 0.0421)], false, 'zap', 'loss 0.0421 · 1,240/4,000'],
     ['finished', [launched, row(4000, 0.0421), finished], false, 'pass', 'loss 0.0421 · 4,000 steps'],
     ['starting', [], true, 'loading~spin', 'starting'],
+    [
+      'collapsing',
+      [launched, row(4000, 0.0421), { type: 'notice', level: 'warning', cause: 'health/std', message: '' }, finished],
+      false,
+      'pass',
+      'loss 0.0421 · 4,000 steps · collapse warning',
+    ],
   ])('that is %s', (_, events, alive, icon, description) => {
     const run = tracked(events, { alive });
     const shown = look(storeWith([run]), { kind: 'run', directory: run.directory });

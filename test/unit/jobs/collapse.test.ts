@@ -35,7 +35,7 @@ const empty = emptyRun({
   createdAt: 0,
   versions: {},
 });
-const apply = (run: Run, body: EventBody): Run => applyEvent(run, { ...body, seq: run.seq + 1, time: 0 } as RunEvent);
+const apply = (run: Run, body: EventBody): Run => applyEvent(run, { ...body, seq: run.seq + 1, time: 0 });
 
 /** A row every 10 steps, of the values that `at` gives; what is due is said at once, as in a run. */
 function train(at: (step: number) => Record<string, number>, steps: number, from: Run = empty) {

@@ -99,7 +99,7 @@ describe('scores', () => {
   it('come with further measures beside the baseline', () => {
     const measures = { nmi: { score: 0.4124, baseline: 0.1 }, ari: { score: -0.02, baseline: 0 } };
     expect(formatMeasures({ measures })).toBe('NMI 0.412 (random init 0.100), ARI −0.020 (0.000)');
-    expect(formatMeasures({ measures: { rankme: { score: 12.5 } } })).toBe('rankme 12.500');
+    expect(formatMeasures({ measures: { oddity: { score: 12.5 } } })).toBe('oddity 12.500');
     expect(formatMeasures({})).toBe('');
     expect(formatMeasures({ measures: { constructor: measures.nmi } })).toMatch(/^constructor 0\.412/);
   });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { liveStatus } from '../../../client/status';
 import type { EventBody, RunEvent, RunManifest } from '../../../protocol/events';
-import { applyEvent, emptyRun, latest } from '../../../protocol/run';
+import { applyEvent, emptyRun, latest, standingWarnings } from '../../../protocol/run';
 
 const manifest: RunManifest = {
   version: 1,
@@ -44,7 +44,33 @@ const anyBody: fc.Arbitrary<EventBody> = fc.oneof(
   step.map((at): EventBody => ({ type: 'embedding', step: at, file: 'e', kl: 1 })),
   step.map((at): EventBody => ({ type: 'evaluating', step: at, kind: 'knn', done: 0.5, message: 'm' })),
   fc.string().map((message): EventBody => ({ type: 'notice', level: 'info', message })),
+  fc.constantFrom('warning', 'info').map((level): EventBody => ({ type: 'notice', level, message: 'm', cause: 'std' })),
 );
+
+describe('a warning', () => {
+  const notice = (level: 'info' | 'warning', cause?: string): EventBody => ({
+    type: 'notice',
+    level,
+    message: `${level} of ${cause}`,
+    ...(cause === undefined ? {} : { cause }),
+  });
+  const standing = (...bodies: EventBody[]) => standingWarnings(replay(numbered(bodies))).map(({ message }) => message);
+
+  it('of a cause stands until a later notice of that cause lifts it', () => {
+    expect(standing(notice('warning', 'std'), notice('warning', 'rank'))).toEqual([
+      'warning of std',
+      'warning of rank',
+    ]);
+    expect(standing(notice('warning', 'std'), notice('warning', 'rank'), notice('info', 'std'))).toEqual([
+      'warning of rank',
+    ]);
+    expect(standing(notice('warning', 'std'), notice('info', 'std'), notice('warning', 'std'))).toHaveLength(1);
+  });
+
+  it('without a cause is said and done', () => {
+    expect(standing(notice('warning'))).toEqual([]);
+  });
+});
 
 describe('a run is what its events say', () => {
   it('a journal replayed after a round trip through its lines equals the live state', () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { problemOfClusters, problemOfEmbedding, problemOfPictures, problemOfRobustness } from '../../../webview/check';
+import {
+  problemOfClusters,
+  problemOfEmbedding,
+  problemOfHealth,
+  problemOfPictures,
+  problemOfRobustness,
+} from '../../../webview/check';
 
 const pictures = {
   step: 10,
@@ -41,12 +47,19 @@ const robustness = {
   corruptions: [{ name: 'fog', group: 'weather', scores: [0.4, 0.3], baselines: [0.2, 0.1] }],
 };
 const [fog] = robustness.corruptions;
+const health = {
+  step: 10,
+  images: 100,
+  encoders: [{ name: 'pretrained', singularValues: [3, 1], layers: [{ rank: 1.5, width: 2 }] }],
+};
+const [encoder] = health.encoders;
 
 describe('a file that the page draws from', () => {
   it('is taken when it is whole', () => {
     expect(problemOfPictures(pictures)).toBeUndefined();
     expect(problemOfEmbedding(embedding)).toBeUndefined();
     expect(problemOfEmbedding({ ...embedding, labels: [1, 0] })).toBeUndefined();
+    expect(problemOfHealth(health)).toBeUndefined();
     expect(problemOfClusters(clusters)).toBeUndefined();
     expect(problemOfRobustness(robustness)).toBeUndefined();
     expect(problemOfClusters({ ...clusters, clusters: [{ counts: [0, 0], images: [] }] })).toBeUndefined();
@@ -102,5 +115,15 @@ describe('a file that the page draws from', () => {
     [{ ...robustness, corruptions: [{ ...fog, baselines: [0.2, null] }] }, '`corruptions`'],
   ])('is refused as accuracies under corruptions with what is wrong: %j', (content, problem) =>
     expect(problemOfRobustness(content)).toContain(problem),
+  );
+
+  it.each([
+    [{ ...health, encoders: [] }, '`encoders`'],
+    [{ ...health, encoders: [null] }, '`encoders`'],
+    [{ ...health, encoders: [{ ...encoder, singularValues: ['many'] }] }, '`encoders`'],
+    [{ ...health, encoders: [{ ...encoder, layers: [] }] }, '`encoders`'],
+    [{ ...health, encoders: [{ ...encoder, layers: [{ rank: null, width: 2 }] }] }, '`encoders`'],
+  ])('of health is refused when it is not: %j', (content, problem) =>
+    expect(problemOfHealth(content)).toContain(problem),
   );
 });
