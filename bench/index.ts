@@ -6,6 +6,7 @@ import { trainerEnvironment } from '../client/index';
 import { dashboard } from './dashboard';
 import { data } from './data';
 import { editor } from './editor';
+import { health } from './health';
 import { map } from './map';
 import { methods } from './methods';
 import { step } from './step';
@@ -14,6 +15,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   step,
   data,
   map,
+  health,
   methods,
   editor,
   dashboard,

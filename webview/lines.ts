@@ -13,8 +13,8 @@ export interface LinesView {
   readonly marked: boolean;
 }
 
-const [WIDTH, HEIGHT] = [320, 132];
-const [LEFT, RIGHT, TOP, BOTTOM] = [40, 6, 8, 18];
+const [WIDTH, HEIGHT] = [240, 120];
+const [LEFT, RIGHT, TOP, BOTTOM] = [34, 5, 8, 18];
 
 export function linesChart({ title, along, lines, ticks, marked }: LinesView) {
   const low = ticks[0]!.value;
