@@ -26,8 +26,10 @@ interface Row {
 
 export async function health(): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const example of examples) rows.push(await cost(example));
-  console.table(rows);
+  for (const example of examples) {
+    rows.push(await cost(example));
+    console.table(rows.slice(-1));
+  }
   return rows;
 }
 
