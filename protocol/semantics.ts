@@ -42,8 +42,14 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   }
 }
 
-function checkData({ data, pretrain }: ExperimentConfig, complain: Complain): void {
+function checkData({ data, pretrain, robustness }: ExperimentConfig, complain: Complain): void {
   checkTestSource(data, 'data', complain);
+  if (robustness.shift?.source === data.source) {
+    complain(
+      ['robustness', 'shift', 'source'],
+      'These are the images that the encoder was trained on, no other data set; name another, or remove "shift".',
+    );
+  }
   if (data.train !== undefined && pretrain.batchSize > data.train) {
     complain(
       ['pretrain', 'batchSize'],

@@ -4,9 +4,16 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readRun } from '../../client/index';
-import type { ClusterFile, EmbeddingFile, HealthFile, PicturesFile, RunEvent } from '../../protocol/events';
+import type {
+  ClusterFile,
+  EmbeddingFile,
+  HealthFile,
+  PicturesFile,
+  RobustnessFile,
+  RunEvent,
+} from '../../protocol/events';
 import type { ReportFile } from '../../protocol/report';
-import { readSafetensors } from '../../trainer/jobs/safetensors';
+import { keepSafetensors, readSafetensors } from '../../trainer/jobs/safetensors';
 import { image, project, tessera, tiny, tinyWith, type Told } from './support';
 
 describe('the jobs, from the command line', () => {
@@ -127,6 +134,54 @@ describe('the jobs, from the command line', () => {
     const { stdout } = await tessera(folder, 'evaluate', '--kind', 'cluster', '--config', many);
     expect(stdout).toContain('40 test images cannot form 41 clusters: set `cluster.k` to at most 40');
     expect((await readRun(directory)).status).toBe('finished');
+  });
+
+  it('judges under corruptions with a picture of each, and does nothing again that it has done', async () => {
+    const judge = async (...args: string[]) => {
+      const told = json(await tessera(folder, 'evaluate', '--kind', 'robustness', '--json', ...args));
+      return told.find((event) => event.type === 'evaluation')!;
+    };
+    const scored = await judge();
+    const { kind, testImages, comparison, measures } = scored.evaluation;
+    expect({ kind, testImages }).toEqual({ kind: 'robustness', testImages: 40 });
+    expect(Object.keys(measures!)).toEqual(['clean_accuracy', 'corruption_error', 'mce']);
+    const found = JSON.parse(await readFile(join(directory, scored.file!), 'utf8')) as RobustnessFile;
+    expect(found.corruptions.map(({ name, group }) => [name, group])).toEqual([
+      ['fog', 'weather'],
+      ['pixelate', 'digital'],
+    ]);
+    const accuracies = found.corruptions.flatMap(({ scores }) => scores);
+    expect(comparison!.score.value).toBeCloseTo(accuracies.reduce((a, b) => a + b) / 4, 12);
+    const { width, height } = await sharp(join(directory, found.png)).metadata();
+    expect([width, height]).toEqual([3 * found.tileSize, 2 * found.tileSize]);
+
+    // Predictions that were kept are not made again: spoiled ones are believed.
+    const kept = join(directory, 'evaluations', 'robustness-step-000040.safetensors');
+    const { tensors, metadata } = await readSafetensors(kept);
+    expect(Object.keys(tensors).sort()).toEqual(['fog.1', 'fog.5', 'pixelate.1', 'pixelate.5']);
+    tensors['fog.5']!.data.fill(-1);
+    await keepSafetensors(kept, tensors, metadata);
+    const more = join(folder, 'more.jsonc');
+    await writeFile(more, JSON.stringify(tinyWith({}, { robustness: { ...tiny.robustness, severities: [1, 3, 5] } })));
+    const again = await judge('--config', more);
+    const [fog] = (JSON.parse(await readFile(join(directory, again.file!), 'utf8')) as RobustnessFile).corruptions;
+    expect(fog!.scores).toEqual([found.corruptions[0]!.scores[0], expect.any(Number), 0]);
+  });
+
+  it('judges on another data set with the same classes', async () => {
+    for (const name of ['circle', 'ring']) {
+      for (let i = 0; i < 3; i++) await image(join(folder, 'elsewhere', name, `${i}.png`));
+    }
+    const shift = (source: string) => tinyWith({}, { robustness: { ...tiny.robustness, shift: { source } } });
+    const config = join(folder, 'shift.jsonc');
+    await writeFile(config, JSON.stringify(shift('elsewhere')));
+    const told = await tessera(folder, 'evaluate', '--kind', 'robustness', '--config', config, '--json');
+    const [, shifted] = json(told).filter((event) => event.type === 'evaluation');
+    expect(shifted!.evaluation).toMatchObject({ variant: 'shift to elsewhere', testImages: 6 });
+
+    for (let i = 0; i < 3; i++) await image(join(folder, 'elsewhere', 'banana', `${i}.png`));
+    const { stdout } = await tessera(folder, 'evaluate', '--kind', 'robustness', '--config', config);
+    expect(stdout).toContain('robustness.shift.source: class banana of elsewhere is not among the training classes');
   });
 
   it('judges by the config as it is now when named one, and as it was when the run began otherwise', async () => {

@@ -38,6 +38,7 @@ export const tiny = {
   },
   probe: { epochs: 5, learningRates: [0.1], k: 5 },
   cluster: { restarts: 3 },
+  robustness: { corruptions: ['fog', 'pixelate'], severities: [1, 5] },
   finetune: { steps: 3, batchSize: 8 },
 };
 

@@ -396,6 +396,7 @@ it.each([
   ['"severities": [0]', 'severities'],
   ['"images": 0', 'images'],
   ['"shift": { "folder": "x" }', 'folder'],
+  ['"shift": { "source": "builtin:shapes" }', 'no other data set'],
 ])('refuses a robustness block with %s', (content, part) => {
   const parsed = parseExperiment(experiment(`"robustness": { ${content} }`));
   const messages = parsed.ok ? '' : parsed.problems.map(({ message }) => message).join(' ');
