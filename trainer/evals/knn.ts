@@ -44,7 +44,7 @@ export async function* knnEvaluation(
       );
     const predictions = await predict(pretrained);
     const baseline = { name: 'random init' as const, predictions: await predict(randomInit) };
-    const protocol = `kNN on the embedding of the last block, k ${options.k}, cosine similarity, temperature ${options.temperature}`;
+    const protocol = `kNN, k ${options.k}, cosine similarity of the last block's embedding, temperature ${options.temperature}`;
     const { seed } = options;
     const trainImages = subset.length;
     yield report({

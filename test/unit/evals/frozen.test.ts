@@ -114,7 +114,7 @@ describe('kNN', () => {
     const [row] = await collect(knnEvaluation(engine, features(), { ...knnOptions, ...settings }));
     expect(row!.variant).toBe(variant);
     expect(row!.protocol).toBe(
-      `kNN on the embedding of the last block, k ${settings.k}, cosine similarity, temperature ${settings.temperature}`,
+      `kNN, k ${settings.k}, cosine similarity of the last block's embedding, temperature ${settings.temperature}`,
     );
   });
 
