@@ -111,7 +111,14 @@ export async function fitProbe(
   let learningRate = learningRates[0]!;
   if (learningRates.length > 1) {
     const { fit, heldOut } = holdOut(train.labels, seed);
-    const candidates = await fitted(imagesOf(train, fit), learningRates, (done) => onProgress?.(done / 2));
+    const images = imagesOf(train, fit);
+    // Linear ones together; the hidden layers of several MLPs do not stay in the cache, and they take longer so.
+    const turns = hidden.length > 0 ? learningRates.map((rate) => [rate]) : [learningRates];
+    const candidates: ProbeClassifier[] = [];
+    for (const [i, rates] of turns.entries()) {
+      const told = (done: number) => onProgress?.((i + done) / turns.length / 2);
+      candidates.push(...(await fitted(images, rates, told)));
+    }
     learningRate = learningRates[await bestOn(engine, rowsOf(train, heldOut), candidates, signal)]!;
   }
   const swept = learningRates.length > 1 ? 0.5 : 0;
