@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EventBody, RunEvent } from '../../../protocol/events';
+import type { EventBody } from '../../../protocol/events';
 import { applyEvent, emptyRun, standingWarnings, type Run } from '../../../protocol/run';
 import { collapseNotices } from '../../../trainer/jobs/collapse';
 import type { Failing } from '../../../trainer/methods/method';
