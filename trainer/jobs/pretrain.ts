@@ -3,9 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
 import { createLoader, type Batch, type ImageSet } from '../data/index';
 import { checkSet, createMethod } from '../methods/index';
-import { createOptimizer } from '../nn/create-optimizer';
+import { trainingProgram } from '../methods/training';
 import { learningRate } from '../nn/schedule';
-import { trained, trainStep } from '../nn/train-step';
 import { random } from '../random/random';
 import { attend } from './attend';
 import { collapseNotices } from './collapse';
@@ -196,17 +195,11 @@ async function openAndPrepare(session: Session) {
 async function prepare({ config, directory }: Session) {
   const { seed, pretrain: settings, data } = config;
   const method = createMethod(settings, data.imageSize);
-  const optimizer = createOptimizer(settings.optimizer);
-  const params = method.init(seed);
-  // The state: parameters, buffers and the optimizer's moments.
-  const fresh = { ...params, ...optimizer.init(trained(params, method.isFrozen)) };
+  const { step, fresh, inputs } = trainingProgram(method, settings, seed);
   const { checkpoint, damaged } = await newestCheckpoint(directory, fresh);
   const { engine, fallback } = await chooseEngine(config);
   try {
     const state = engine.upload(checkpoint?.state ?? fresh);
-    const scalar = { shape: [], dtype: 'float32' } as const;
-    const inputs = { ...method.inputs(settings.batchSize), lr: scalar, step: scalar };
-    const step = trainStep(method, optimizer);
     const program = await engine.compile(step, { state: state.specs, inputs });
     const dispose = () => {
       program.dispose();
