@@ -43,6 +43,7 @@ const newestStep = ({ run }: TrackedRun) => Math.max(...run.checkpoints.map(({ s
 
 const about: Record<EvaluationKind, string> = {
   pretext: vscode.l10n.t('the task itself, on held-out images; needs no labels'),
+  efficiency: vscode.l10n.t('parameters, FLOPs, images a second, memory, time; needs no labels'),
   knn: vscode.l10n.t('nearest neighbours in the embedding vote'),
   probe: vscode.l10n.t('a linear classifier on the frozen encoder'),
   cluster: vscode.l10n.t('k-means, matched with the classes'),

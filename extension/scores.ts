@@ -21,7 +21,8 @@ import { latest, type Run, type ScoredCheckpoint } from '../protocol/run';
 import { runLabel } from './run-label';
 import type { TrackedRun } from './run-store';
 
-export type Block = 'pretrain' | keyof EvaluationSettings;
+/** Blocks with a command and a line of their own. */
+export type Block = 'pretrain' | Exclude<keyof EvaluationSettings, 'efficiency'>;
 export type Judging = Exclude<Block, 'pretrain'>;
 
 /** Text beside a block, and the table behind it (Markdown). */

@@ -169,7 +169,7 @@ function scoresOfCheckpoint({ run }: TrackedRun, step: number): ScoredCheckpoint
 function headline({ comparison, measures = {} }: Evaluation): string {
   if (comparison) return formatFigure(comparison.metric, comparison.score.value);
   const [first] = Object.entries(measures);
-  return first ? `${measureName(first[0])} ${formatMeasure(first[1].score)}` : '';
+  return first ? `${measureName(first[0])} ${formatMeasure(first[1].score, first[0])}` : '';
 }
 
 function checkpointLook(tracked: TrackedRun, step: number): NodeLook | undefined {

@@ -291,6 +291,18 @@ export const TransferConfig = z
     'Judge the encoder on another data set, with few and with all of its labels, beside a random-init encoder or training from scratch.',
   );
 
+export const EfficiencyConfig = z
+  .strictObject({
+    target: z
+      .number()
+      .gt(0)
+      .max(1)
+      .optional()
+      .describe('Also tell how long the training took until kNN on held-out images was this good, as in 0.4.'),
+    seconds: z.number().gt(0).max(600).default(3).describe('How long to measure training steps, and then embedding.'),
+  })
+  .describe('What training and embedding cost: parameters, FLOPs, images a second, memory, time.');
+
 /** How checkpoints are judged. Unlike the rest it may change after the training: a run is judged as one now wants. */
 const evaluationBlocks = {
   probe: ProbeConfig.prefault({}),
@@ -299,6 +311,7 @@ const evaluationBlocks = {
   robustness: RobustnessConfig.prefault({}),
   transfer: TransferConfig.optional(),
   finetune: FinetuneConfig.prefault({}),
+  efficiency: EfficiencyConfig.prefault({}),
 };
 
 export const ExperimentConfig = z
@@ -332,14 +345,15 @@ export type DataConfig = z.output<typeof DataConfig>;
 export type RobustnessConfig = z.output<typeof RobustnessConfig>;
 export type TransferConfig = z.output<typeof TransferConfig>;
 export type ProbeConfig = z.output<typeof ProbeConfig>;
+export type EfficiencyConfig = z.output<typeof EfficiencyConfig>;
 export type ClusterConfig = z.output<typeof ClusterConfig>;
 export type HealthConfig = z.output<typeof HealthConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
 
 export function evaluationSettings(config: EvaluationSettings): EvaluationSettings {
-  const { probe, cluster, health, robustness, transfer, finetune } = config;
-  return { probe, cluster, health, robustness, transfer, finetune };
+  const { probe, cluster, health, robustness, transfer, finetune, efficiency } = config;
+  return { probe, cluster, health, robustness, transfer, finetune, efficiency };
 }
 
 export { localSizeOf, orderCount, tilingOf } from './methods/index';

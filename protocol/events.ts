@@ -15,6 +15,7 @@ export interface Score {
 /** In the order in which a full suite runs them: what others build on, and what is quick, first. */
 export const evaluationKinds = [
   'pretext',
+  'efficiency',
   'knn',
   'probe',
   'cluster',

@@ -86,8 +86,20 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** "812", "5.2 M", "1.24 G" */
+export function formatCount(value: number): string {
+  const units = ['', ' k', ' M', ' G', ' T', ' P'];
+  const unit = Math.max(
+    0,
+    units.findLastIndex((_, i) => value >= 999.5 * 1000 ** (i - 1)),
+  );
+  const scaled = value / 1000 ** unit;
+  return `${unit === 0 ? Math.round(scaled) : formatNumber(scaled)}${units[unit]}`;
+}
+
 const evaluationNames: Record<EvaluationKind, string> = {
   pretext: 'pretext task',
+  efficiency: 'efficiency',
   knn: 'kNN',
   probe: 'linear probe',
   cluster: 'clustering',
@@ -122,6 +134,15 @@ const measureNames: ReadonlyMap<string, string> = new Map([
   ['clean_accuracy', 'clean accuracy'],
   ['corruption_error', 'mean corruption error'],
   ['mce', 'mCE'],
+  ['encoder_parameters', 'encoder parameters'],
+  ['parameters', 'parameters with heads'],
+  ['forward_flops', 'FLOPs to embed an image'],
+  ['step_flops', 'FLOPs of a training step per image'],
+  ['step_images_per_second', 'img/s in training steps'],
+  ['embed_images_per_second', 'img/s embedding'],
+  ['peak_memory', 'peak memory of the training'],
+  ['epoch_seconds', 'seconds of steps in an epoch'],
+  ['target_seconds', 'training until the target'],
 ]);
 
 /** "NMI"; unknown names stay as they are. */
@@ -134,20 +155,33 @@ export function corruptionName(name: string): string {
   return name.replaceAll('_', ' ').replace('jpeg', 'JPEG');
 }
 
-/** "0.412" and "−0.041", to three decimals. */
-export function formatMeasure(value: number): string {
-  return value.toFixed(3).replace('-', '−');
+/** Of measures that count something. */
+const measureFormats: ReadonlyMap<string, (value: number) => string> = new Map([
+  ['encoder_parameters', formatCount],
+  ['parameters', formatCount],
+  ['forward_flops', formatCount],
+  ['step_flops', formatCount],
+  ['step_images_per_second', formatNumber],
+  ['embed_images_per_second', formatNumber],
+  ['peak_memory', formatBytes],
+  ['epoch_seconds', formatNumber],
+  ['target_seconds', formatDuration],
+]);
+
+/** "0.412" and "−0.041", to three decimals, unless what is named is counted in something: "1.24 G", "45 s". */
+export function formatMeasure(value: number, name = ''): string {
+  return measureFormats.get(name)?.(value) ?? value.toFixed(3).replace('-', '−');
 }
 
 /** "NMI 0.412 (random init 0.105), ARI 0.301 (0.041)"; empty when there are none. */
 export function formatMeasures({ measures = {} }: Pick<Evaluation, 'measures'>): string {
   return Object.entries(measures)
-    .map(([name, measure], i) => `${measureName(name)} ${besideBaseline(measure, i === 0 ? 'random init ' : '')}`)
+    .map(([name, measure], i) => `${measureName(name)} ${besideBaseline(name, measure, i === 0 ? 'random init ' : '')}`)
     .join(', ');
 }
 
-const besideBaseline = ({ score, baseline }: Measure, name: string) =>
-  formatMeasure(score) + (baseline === undefined ? '' : ` (${name}${formatMeasure(baseline)})`);
+const besideBaseline = (name: string, { score, baseline }: Measure, whose: string) =>
+  formatMeasure(score, name) + (baseline === undefined ? '' : ` (${whose}${formatMeasure(baseline, name)})`);
 
 /** What a metric is called, and its unit; unknown keys keep their own name. */
 export interface MetricName {

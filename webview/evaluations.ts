@@ -64,12 +64,12 @@ function measuresOf({ measures = {} }: Evaluation) {
       ([name, measure]) =>
         html`<div>
           <dt>${measureName(name)}</dt>
-          <dd><span class="number">${formatMeasure(measure.score)}</span></dd>
+          <dd><span class="number">${formatMeasure(measure.score, name)}</span></dd>
           ${
             measure.baseline === undefined
               ? nothing
               : html`<dd>
-                  <small>random init <span class="number">${formatMeasure(measure.baseline)}</span></small>
+                  <small>random init <span class="number">${formatMeasure(measure.baseline, name)}</span></small>
                 </dd>`
           }
         </div>`,

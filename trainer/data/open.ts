@@ -54,6 +54,8 @@ export interface Data extends Statistics {
    * theirs. Absent otherwise, and unless asked for.
    */
   readonly unlabelled?: ImageSet;
+  /** How many images a pretraining goes through in an epoch, whether those without labels were opened or not. */
+  readonly pretrainImages: number;
   /** Absent for data without labels. */
   readonly classes?: readonly string[];
   /** The class of all images, where there is but one: it tells nothing apart, so they have no labels. */
@@ -82,7 +84,8 @@ export async function openData(options: DataOptions): Promise<Data> {
   const { classes, onlyClass } = listing;
   const trainItems = choose(listing.train, options.train, seed, 'train');
   const testItems = choose(listing.test ?? [], options.test, seed, 'test');
-  const unlabelledItems = options.unlabelled ? withoutLabels(listing, options.train, seed) : [];
+  const allUnlabelled = withoutLabels(listing, options.train, seed);
+  const unlabelledItems = options.unlabelled ? allUnlabelled : [];
   if (trainItems.length === 0)
     throw new DataError(`data.source: no training images in ${options.source}. Give a folder that holds some`);
   if (classes && classes.length > trainItems.length) {
@@ -102,6 +105,7 @@ export async function openData(options: DataOptions): Promise<Data> {
       train: train.set,
       ...(test ? { test: test.set } : {}),
       ...(unlabelled ? { unlabelled: unlabelled.set } : {}),
+      pretrainImages: unlabelled?.set.size ?? (allUnlabelled.length || train.set.size),
       ...(classes ? { classes } : {}),
       ...(onlyClass === undefined ? {} : { onlyClass }),
       ...train.statistics,

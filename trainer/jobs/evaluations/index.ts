@@ -2,6 +2,7 @@ import type { EvaluationSettings } from '../../../protocol/config';
 import type { EvaluationKind } from '../../../protocol/events';
 import { cluster } from './cluster';
 import type { Evaluate } from './context';
+import { efficiency } from './efficiency';
 import { finetune } from './finetune';
 import { knn, probe } from './frozen';
 import { health } from './health';
@@ -19,6 +20,7 @@ interface Entry {
 
 export const evaluations: Record<EvaluationKind, Entry> = {
   pretext: { evaluate: pretext, blocks: [] },
+  efficiency: { evaluate: efficiency, blocks: ['efficiency'] },
   knn: { evaluate: knn, blocks: ['probe'] },
   probe: { evaluate: probe, blocks: ['probe'] },
   cluster: { evaluate: cluster, blocks: ['cluster'] },

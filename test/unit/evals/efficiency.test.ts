@@ -1,0 +1,61 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { createEngine } from '../../../trainer/engine/index';
+import type { Tensors } from '../../../trainer/engine/types';
+import { efficiencyFigures, type EfficiencyInput } from '../../../trainer/evals/efficiency';
+import { constant } from '../../../trainer/nn/initializers';
+
+/** Two images of 4 px a batch, 48 values each, and a linear encoder of them with 5 outputs. */
+const BATCH = 2;
+const images = { shape: [BATCH, 4, 4, 3], dtype: 'float32' as const };
+const encoder = {
+  embed: (params: Tensors, images: Tensor4D): Tensor2D =>
+    tf.matMul(tf.reshape(images, [-1, 48]), params['encoder.kernel']!),
+};
+const fresh = {
+  'encoder.kernel': constant([48, 5], 0.1),
+  'buffer.encoder.seen': constant([7], 0),
+  'head.kernel': constant([5, 3], 1),
+  'optimizer.moment': constant([100], 0),
+};
+const input: EfficiencyInput = {
+  encoder,
+  imageSize: 4,
+  training: {
+    fresh,
+    batchSize: BATCH,
+    inputs: { images },
+    given: () => ({ images: new Float32Array(BATCH * 48) }),
+    step: (params, { images }) => ({
+      outputs: { y: tf.sum<Scalar>(tf.matMul(encoder.embed(params, images as Tensor4D), params['head.kernel']!)) },
+    }),
+  },
+};
+const engine = await createEngine({ threads: 1 });
+const options = { seconds: 0.01, embedBatch: 4 };
+
+describe('efficiency', () => {
+  it('counts what is trained, and FLOPs per image', async () => {
+    expect(await efficiencyFigures(engine, input, options)).toMatchObject({
+      encoder_parameters: { score: 48 * 5 },
+      parameters: { score: 48 * 5 + 5 * 3 },
+      forward_flops: { score: 2 * 48 * 5 },
+      step_flops: { score: 2 * 48 * 5 + 2 * 5 * 3 + 3 },
+    });
+  });
+
+  it('measures images a second of both, telling how far it is', async () => {
+    const told: number[] = [];
+    const figures = await efficiencyFigures(engine, input, options, { onProgress: (done) => told.push(done) });
+    expect(figures.step_images_per_second.score).toBeGreaterThan(0);
+    expect(figures.embed_images_per_second.score).toBeGreaterThan(0);
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(told.at(-1)).toBe(1);
+  });
+
+  it('ends when it is told to', async () => {
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(efficiencyFigures(engine, input, options, { signal })).rejects.toThrow('enough');
+  });
+});

@@ -1,0 +1,105 @@
+/** What training and embedding cost on this machine: counted from the steps' graphs, and measured. */
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import type { Measure } from '../../protocol/events';
+import { stepCost } from '../engine/cost';
+import { size, specsOf } from '../engine/shapes';
+import type { Engine, HostTensors, Program, Specs, Step, TypedArray } from '../engine/types';
+import { encoderOf, type Encoder } from '../nn/encoder';
+import { trained } from '../nn/train-step';
+import { random } from '../random/random';
+import type { Watch } from './types';
+
+export interface EfficiencyInput {
+  readonly encoder: Pick<Encoder, 'embed'>;
+  /** Side of an image in px. */
+  readonly imageSize: number;
+  /** One optimizer update of a batch, as the run trains. */
+  readonly training: {
+    readonly step: Step;
+    /** Parameters, buffers and the optimizer's moments. */
+    readonly fresh: HostTensors;
+    readonly inputs: Specs;
+    readonly batchSize: number;
+    /** Inputs of the update that follows `step`. */
+    readonly given: (step: number) => Readonly<Record<string, TypedArray>>;
+  };
+}
+
+export interface EfficiencyOptions {
+  /** How long to measure each of the two. */
+  readonly seconds: number;
+  readonly embedBatch: number;
+}
+
+/** Runs before those that count: the first ones allocate. */
+const WARM_UP = 2;
+const LEAST_RUNS = 3;
+
+/**
+ * Parameters of the encoder and of all that is trained; FLOPs per image (a multiply-add is two) of embedding and of a
+ * training step, which may see several views of the image; images per second of both, by the median of the runs.
+ */
+export async function efficiencyFigures(
+  engine: Engine,
+  { encoder, imageSize, training }: EfficiencyInput,
+  { seconds, embedBatch }: EfficiencyOptions,
+  { onProgress, signal }: Watch = {},
+) {
+  const { step, fresh, inputs, batchSize, given } = training;
+  const weights = encoderOf(fresh);
+  const embed: Step = (params, { images }) => ({ outputs: { embedding: encoder.embed(params, images as Tensor4D) } });
+  const images = { shape: [embedBatch, imageSize, imageSize, 3], dtype: 'float32' } as const;
+  const noise = random(0, 'noise');
+  const batch = Float32Array.from({ length: size(images.shape) }, () => noise.normal());
+
+  async function secondsPerRun(run: (i: number) => Promise<unknown>, from: number, message: string): Promise<number> {
+    const times: number[] = [];
+    for (let i = 0, spent = 0; spent < seconds || i < WARM_UP + LEAST_RUNS; i++) {
+      signal?.throwIfAborted();
+      const began = performance.now();
+      await run(i);
+      const took = (performance.now() - began) / 1000;
+      if (i < WARM_UP) continue;
+      times.push(took);
+      spent += took;
+      onProgress?.(from + Math.min(1, spent / seconds) / 2, message);
+    }
+    return times.toSorted((a, b) => a - b)[times.length >> 1]!;
+  }
+
+  async function measured(
+    step: Step,
+    values: HostTensors,
+    inputs: Specs,
+    run: (program: Program, state: ReturnType<Engine['upload']>) => Promise<number>,
+  ): Promise<number> {
+    const state = engine.upload(values);
+    try {
+      const program = await engine.compile(step, { state: state.specs, inputs });
+      try {
+        return await run(program, state);
+      } finally {
+        program.dispose();
+      }
+    } finally {
+      state.dispose();
+    }
+  }
+
+  const stepSeconds = await measured(step, fresh, inputs, (program, state) =>
+    secondsPerRun((i) => program.run(state, given(i)), 0, 'Measuring training steps'),
+  );
+  const embedSeconds = await measured(embed, weights, { images }, (program, state) =>
+    secondsPerRun(() => program.run(state, { images: batch }), 0.5, 'Measuring embedding'),
+  );
+  const parametersOf = (tensors: HostTensors) =>
+    Object.values(trained(tensors)).reduce((sum, { shape }) => sum + size(shape), 0);
+  return {
+    encoder_parameters: { score: parametersOf(weights) },
+    parameters: { score: parametersOf(fresh) },
+    forward_flops: { score: stepCost(embed, { state: specsOf(weights), inputs: { images } }).flops / embedBatch },
+    step_flops: { score: stepCost(step, { state: specsOf(fresh), inputs }).flops / batchSize },
+    step_images_per_second: { score: batchSize / stepSeconds },
+    embed_images_per_second: { score: embedBatch / embedSeconds },
+  } satisfies Record<string, Measure>;
+}
