@@ -9,6 +9,7 @@ import { connect, LaunchError, listRuns, readRun, runsFolder } from '../client/i
 import { evaluationSettings } from '../protocol/config';
 import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
+import { compareRuns, comparisonMarkdown, comparisonText, missingCosts } from './cli/compare';
 import { demo } from './cli/demo';
 import { examine } from './cli/doctor';
 import { exportRun } from './cli/export';
@@ -28,6 +29,12 @@ const runHelp =
 function whole(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Give a whole number.');
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError('Give an accuracy between 0 and 1, as in 0.4.');
   return value;
 }
 
@@ -171,6 +178,26 @@ program
     if (json) return printJson({ runs, broken });
     print(runs.length > 0 ? listText(runs) : `There are no runs in ${runsFolder(`${folder}/x`)}.`);
     for (const { message } of broken) process.stderr.write(`${printable(message)}\n`);
+  });
+
+program
+  .command('compare')
+  .description('runs side by side: what each method cost and what its encoder scored')
+  .argument('[runs...]', `each ${runHelp.replace('; the newest run by default', '')}; all runs here by default`)
+  .addOption(
+    new Option('--target <accuracy>', 'tell the time until kNN was this good; by default the best that all reached') // prettier-ignore
+      .argParser(share),
+  )
+  .addOption(new Option('--json', 'as JSON').conflicts('markdown'))
+  .option('--markdown', 'as a table in Markdown')
+  .action(async (names: string[], options: { target?: number; json?: boolean; markdown?: boolean }) => {
+    const listed = names.length > 0 ? await Promise.all(names.map(findRun)) : (await listRuns(runsFolder('x'))).runs;
+    if (listed.length === 0) throw new UsageError(`There are no runs in ${runsFolder('x')}.`);
+    const comparison = await compareRuns(listed, options.target);
+    if (options.json) return printJson(comparison);
+    print(options.markdown ? comparisonMarkdown(comparison) : comparisonText(comparison));
+    const missing = missingCosts(comparison);
+    if (missing) process.stderr.write(`${printable(missing)}\n`);
   });
 
 program
