@@ -7,6 +7,7 @@ import { dashboard } from './dashboard';
 import { data } from './data';
 import { editor } from './editor';
 import { health } from './health';
+import { enginesTable, withSoftwareGpu } from './engines';
 import { map } from './map';
 import { methods } from './methods';
 import { step } from './step';
@@ -19,6 +20,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   methods,
   editor,
   dashboard,
+  engines: enginesTable,
 };
 
 const { positionals, values } = parseArgs({
@@ -33,7 +35,8 @@ const { positionals, values } = parseArgs({
   },
 });
 const bench = benches[positionals[0] ?? ''];
-const environment = trainerEnvironment(process.env);
+const forTrainer = trainerEnvironment(process.env);
+const environment = positionals[0] === 'engines' ? withSoftwareGpu(forTrainer) : forTrainer;
 if (!bench) {
   console.error(`Which one? ${Object.keys(benches).join(', ')}`);
   process.exitCode = 2;
