@@ -20,7 +20,7 @@ import { trained, trainStep } from '../trainer/nn/train-step';
 import { random } from '../trainer/random/random';
 import { median } from './median';
 
-const examples = ['quickstart', 'simclr', 'rotation', 'dino'];
+const examples = ['quickstart', 'dino', 'simclr', 'rotation'];
 const BATCH = 128;
 const TEST_IMAGES = 1000;
 const ROUNDS = 5;
