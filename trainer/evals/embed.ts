@@ -45,6 +45,9 @@ export async function embedByLayer(
   });
 }
 
+/** The weights of the encoder have gone astray. */
+export class NotFiniteError extends Error {}
+
 export interface Embedder {
   /** Embeds every valid image of `batches` with the encoder's parameters in `state`. */
   embed(state: DeviceState, batches: AsyncIterable<ImageBatch>, watch?: Pick<Watch, 'signal'>): Promise<Embeddings>;
@@ -86,8 +89,9 @@ export async function createEmbedder(
       watch.signal?.throwIfAborted();
       const { embedding } = await program.run(weights, { images });
       const rows = (embedding!.data as Float32Array).slice(0, count * width);
-      if (!rows.every(Number.isFinite))
-        throw new Error(`The encoder gives embeddings that are not finite (from image ${size}).`);
+      if (!rows.every(Number.isFinite)) {
+        throw new NotFiniteError(`The encoder gives embeddings that are not finite (from image ${size}).`);
+      }
       parts.push(rows);
       size += count;
     }

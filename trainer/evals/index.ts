@@ -1,4 +1,4 @@
-export { createEmbedder, type Embedder } from './embed';
+export { createEmbedder, NotFiniteError, type Embedder } from './embed';
 export { knnEvaluation, knnPredict, type KnnOptions } from './knn';
 export { fitProbe, probeEvaluation, type ProbeOptions } from './linear-probe';
 export { checkLabels, checkShares, checkTrainingLabels } from './labels';

@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
 import { createLoader, type Batch, type ImageSet } from '../data/index';
+import { NotFiniteError } from '../evals/index';
 import { checkSet, createMethod } from '../methods/index';
 import { trainingProgram } from '../methods/training';
 import { learningRate } from '../nn/schedule';
@@ -135,6 +136,15 @@ export async function pretrain(session: Session): Promise<RunStatus> {
         step: Float32Array.of(step + 1),
       });
       step++;
+      /** A look that gives way when the end is asked for, and ends a run whose weights have gone astray. */
+      const beside = async (look: () => Promise<void>) => {
+        try {
+          await look();
+        } catch (error) {
+          if (error instanceof NotFiniteError) throw nonFinite(step, { 'An embedding': NaN }, batch, images);
+          if (!requests.ending.aborted) throw error;
+        }
+      };
       const values = { 'train/loss': loss!.data[0]!, 'train/lr': lr, 'train/grad_norm': grad_norm!.data[0]! };
       for (const [key, { data }] of Object.entries(metrics)) Object.assign(values, { [key]: data[0]! });
       if (!Object.values(values).every(Number.isFinite)) throw nonFinite(step, values, batch, images);
@@ -151,14 +161,14 @@ export async function pretrain(session: Session): Promise<RunStatus> {
         emit(await (await painter()).paint(directory, state, step, given(step)));
       }
       if (step === 1 || due(settings.healthEvery)) {
-        await unlessEnding(requests.ending, async () => {
+        await beside(async () => {
           const values = await (await monitor()).measure(state, requests.ending);
           if (Object.keys(values).length > 0) emit({ type: 'metrics', step, values });
           for (const notice of collapseNotices(session.run(), method.failing, schedule)) emit(notice);
         });
       }
       if (due(settings.embedEvery)) {
-        await unlessEnding(requests.ending, async () => {
+        await beside(async () => {
           for (const event of await (await mapper()).map(directory, state, step, requests.ending)) emit(event);
         });
       }
@@ -232,15 +242,6 @@ function nonFinite(step: number, values: Readonly<Record<string, number>>, batch
   return new Error(
     `${key} is ${value} at step ${step}. Lower pretrain.optimizer.baseLr, or set pretrain.optimizer.clipNorm (1 is customary), and start again. The images of this batch: ${ids}`,
   );
-}
-
-/** Work beside the training that gives way when the end is asked for. */
-async function unlessEnding(ending: AbortSignal, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!ending.aborted) throw error;
-  }
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {
