@@ -9,8 +9,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listRuns, readRun, runsFolder } from '../client/index';
-import type { Evaluation, EvaluationKind } from '../protocol/events';
-import { formatInterval, formatPercent } from '../protocol/format';
+import type { EvaluationKind } from '../protocol/events';
+import { formatBytes, formatInterval, formatPercent } from '../protocol/format';
 import { markdownTable } from '../protocol/markdown';
 import type { Run } from '../protocol/run';
 import { evaluateRun, launch, watchTraining } from '../trainer/cli/jobs';
@@ -31,10 +31,10 @@ const recipes: Record<string, Record<string, unknown>> = {
   dino: { localViews: 2, optimizer: { baseLr: 2e-3 } },
 };
 
-const judged: EvaluationKind[] = ['probe', 'cluster', 'finetune'];
+const judged: EvaluationKind[] = ['probe', 'cluster', 'health', 'efficiency', 'finetune'];
 /** Nothing is computed beside the training. */
-const silent = { picturesEvery: 1e6, embedEvery: 1e6, checkpointEvery: 1e6 };
-const CALIBRATION = { steps: 40, rounds: 3 };
+const silent = { picturesEvery: 1e6, embedEvery: 1e6, healthEvery: 1e6, checkpointEvery: 1e6 };
+const CALIBRATION = { steps: 30, rounds: 2 };
 
 interface Options {
   readonly images?: string;
@@ -52,7 +52,7 @@ export async function methods({ images, out = 'methods', budget = '300', seeds =
   const names = only?.split(',') ?? Object.keys(recipes);
   const config = (method: string, seed: number, length: object) => ({
     seed,
-    data: { source: images, imageSize: 32 },
+    data: { source: images, imageSize: 32, train: 20_000, test: 5000 },
     pretrain: {
       method,
       backbone,
@@ -61,7 +61,7 @@ export async function methods({ images, out = 'methods', budget = '300', seeds =
       ...length,
     },
     probe: { labels: [1], epochs: 40 },
-    finetune: { labels: [0.1], steps: 300, batchSize: 64, optimizer: { baseLr: 2e-3 } },
+    finetune: { labels: [0.1], steps: 200, batchSize: 64, optimizer: { baseLr: 2e-3 } },
   });
   const run = async (name: string, content: object) => {
     const file = join(out, `${name}.tessera.jsonc`);
@@ -91,7 +91,7 @@ export async function methods({ images, out = 'methods', budget = '300', seeds =
   }
   await writeFile(speedsFile, JSON.stringify(speeds, null, 2));
 
-  const rows: { method: string; seed: number; directory: string }[] = [];
+  const done: Done[] = [];
   for (let seed = 0; seed < Number(seeds); seed++) {
     for (const method of names) {
       const { batchSize = 128 } = recipes[method] as { batchSize?: number };
@@ -99,55 +99,49 @@ export async function methods({ images, out = 'methods', budget = '300', seeds =
       const length = { steps, logEvery: 50, ...silent, checkpointEvery: 500, keepCheckpoints: 1 };
       const directory = await run(`${method}-${seed}`, config(method, seed, length));
       await evaluateRun(directory, { kinds: judged, suite: true }, createOutput(false));
-      rows.push({ method, seed, directory });
-      console.log(await results(rows, speeds));
+      done.push({ method, run: await readRun(directory) });
+      console.log(results(done, speeds));
     }
   }
-  return await results(rows, speeds);
+  return results(done, speeds);
 }
 
-/** One line a method, the seeds beside each other; the baselines are those of the same seeds. */
-async function results(
-  rows: readonly { method: string; seed: number; directory: string }[],
-  speeds: Record<string, number>,
-) {
-  const lines: string[][] = [];
-  for (const method of new Set(rows.map((row) => row.method))) {
-    const runs = await Promise.all(
-      rows.filter((row) => row.method === method).map(({ directory }) => readRun(directory)),
-    );
-    const cell = (kind: EvaluationKind, of: 'score' | 'baseline') =>
-      runs.map((run) => figure(rowOf(run, kind), of)).join(' / ');
-    const nmi = (of: 'score' | 'baseline') =>
-      runs.map((run) => rowOf(run, 'cluster')?.measures?.nmi?.[of]?.toFixed(3) ?? '').join(' / ');
-    lines.push([
-      method,
-      String(runs[0]!.totalSteps),
-      speeds[method]!.toFixed(0),
-      cell('knn', 'score'),
-      cell('probe', 'score'),
-      cell('finetune', 'score'),
-      nmi('score'),
-      `${cell('probe', 'baseline')}; ${cell('knn', 'baseline')}; ${cell('finetune', 'baseline')}; ${nmi('baseline')}`,
-    ]);
-  }
-  const header = [
-    'method',
-    'updates',
-    'images/s',
-    'kNN',
-    'linear',
-    'fine-tune, 10% labels',
-    'NMI',
-    'baselines: linear; kNN; from scratch; NMI',
+interface Done {
+  readonly method: string;
+  readonly run: Run;
+}
+
+/** One line a method, the seeds beside each other; then the baselines, which are the same for all methods. */
+function results(done: readonly Done[], speeds: Readonly<Record<string, number>>): string {
+  const header = ['method', 'updates', 'img/s', 'kNN', 'linear', 'fine-tune, 10% labels', 'NMI', 'RankMe', 'memory'];
+  const names = [...new Set(done.map(({ method }) => method))];
+  const runsOf = (name: string) => done.filter(({ method }) => method === name).map(({ run }) => run);
+  const lines = names.map((name) => {
+    const runs = runsOf(name);
+    const memory = Math.max(...runs.map((run) => measureOf(run, 'efficiency', 'peak_memory')?.score ?? NaN));
+    const facts = [name, String(runs[0]!.totalSteps), speeds[name]!.toFixed(0)];
+    return [...facts, ...scores(runs, 'score'), formatBytes(memory)];
+  });
+  const baseline = ['random init; from scratch', '', '', ...scores(runsOf(names[0]!), 'baseline'), ''];
+  return markdownTable(header, [...lines, baseline]);
+}
+
+function scores(runs: readonly Run[], of: 'score' | 'baseline'): string[] {
+  const each = (cell: (run: Run) => string) => runs.map(cell).join(' / ');
+  const accuracy = (kind: EvaluationKind) =>
+    each((run) => {
+      const score = evaluationOf(run, kind)?.comparison?.[of];
+      return score ? `${formatPercent(score.value)} (${formatInterval('accuracy', score.interval)})` : '';
+    });
+  const figure = (kind: EvaluationKind, name: string, digits: number) =>
+    each((run) => measureOf(run, kind, name)?.[of]?.toFixed(digits) ?? '');
+  return [
+    ...[accuracy('knn'), accuracy('probe'), accuracy('finetune')],
+    ...[figure('cluster', 'nmi', 3), figure('health', 'rankme', 1)],
   ];
-  return markdownTable(header, lines);
 }
 
-const rowOf = (run: Run, kind: EvaluationKind) =>
+const evaluationOf = (run: Run, kind: EvaluationKind) =>
   run.evaluations.find(({ evaluation }) => evaluation.kind === kind)?.evaluation;
 
-function figure(evaluation: Evaluation | undefined, of: 'score' | 'baseline'): string {
-  const score = evaluation?.comparison?.[of];
-  return score ? `${formatPercent(score.value)} (${formatInterval('accuracy', score.interval)})` : '';
-}
+const measureOf = (run: Run, kind: EvaluationKind, name: string) => evaluationOf(run, kind)?.measures?.[name];

@@ -2,7 +2,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
 import { createLoader, type Batch, type ImageSet } from '../data/index';
-import { NotFiniteError } from '../evals/index';
 import { checkSet, createMethod } from '../methods/index';
 import { trainingProgram } from '../methods/training';
 import { learningRate } from '../nn/schedule';
@@ -11,7 +10,7 @@ import { attend } from './attend';
 import { collapseNotices } from './collapse';
 import { newestCheckpoint, pruneCheckpoints, saveCheckpoint } from './checkpoint';
 import { createEmbeddingMapper } from './embedding-map';
-import { createEmbedder } from '../evals/index';
+import { createEmbedder, NotFiniteError } from '../evals/index';
 import { chooseEngine } from './engine-choice';
 import { createEvaluator } from './evaluate';
 import { createHealthMonitor } from './health-monitor';
