@@ -55,7 +55,7 @@ async function attempt(context: EvaluationContext, weights: HostTensors, watch: 
   const given = scheduledInputs(method, data, {
     step,
     totalSteps,
-    images: data.train.size,
+    images: data.pretrainImages,
     batchSize: pretrain.batchSize,
   });
   const { paint, read } = method.pictures;
