@@ -63,10 +63,11 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
         } catch (error) {
           console.error(error);
           const what = `${formatEvaluation({ kind, labels: 1 })} of step ${formatStep(step)}`;
-          const message = `The evaluation ${what} failed: ${describeFailure(error)}`;
+          const reason = describeFailure(error);
+          const message = suite ? `Left out: ${what}. ${reason}` : `The evaluation ${what} failed: ${reason}`;
           emit({ type: 'notice', level: suite ? 'warning' : 'error', message });
           if (requests.ending.aborted) return;
-          leftOut.push(`${what}: ${describeFailure(error)}`);
+          leftOut.push(`${what}: ${reason}`);
         }
       }
     }
