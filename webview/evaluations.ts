@@ -17,9 +17,9 @@ import type { Comparison, Evaluation, Score } from '../protocol/events';
 import type { ScoredCheckpoint } from '../protocol/run';
 import { saveCsv } from './host';
 import { csv } from './numbers/csv';
-import { cursorStep, moveCursor } from './page';
 import type { Page } from './page';
 import { panel } from './panel';
+import { stepSlider, wantedOf } from './steps';
 
 /** Newest checkpoint first; within one, the order in which they were judged. */
 function sorted(evaluations: readonly ScoredCheckpoint[]): readonly ScoredCheckpoint[] {
@@ -77,7 +77,7 @@ function measuresOf({ measures = {} }: Evaluation) {
   </dl>`;
 }
 
-function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
+function row({ evaluation }: ScoredCheckpoint) {
   const { comparison, protocol, seconds, trainImages, testImages } = evaluation;
   const images = [
     ...(trainImages > 0 ? [`${formatStep(trainImages)} train`] : []),
@@ -89,14 +89,8 @@ function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
     ...(comparison ? [`baseline: ${comparison.baseline.name}`] : []),
     `took ${formatDuration(seconds)}`,
   ];
-  const current = cursorStep(page) === step;
-  return html`<tr class="scored" aria-current=${current ? 'true' : nothing}>
-      <th scope="row">
-        <button class="link number" title="Go to step ${formatStep(step)}" @click=${() => moveCursor(page, step)}>
-          ${formatStep(step)}
-        </button>
-      </th>
-      <td>${formatEvaluation(evaluation)}${comparison?.metric === 'loss' ? ', loss' : ''}</td>
+  return html`<tr class="scored">
+      <th scope="row">${formatEvaluation(evaluation)}${comparison?.metric === 'loss' ? ', loss' : ''}</th>
       ${
         comparison
           ? [
@@ -108,10 +102,11 @@ function row(page: Page, { step, evaluation }: ScoredCheckpoint) {
       }
     </tr>
     <tr class="protocol">
-      <td></td>
       <td colspan="4">
         ${comparison ? intervals(comparison) : nothing} ${measuresOf(evaluation)}
-        <small>${facts.join('; ')}</small>
+        <details>
+          <summary title="How it was judged"><small>${facts.join('; ')}</small></summary>
+        </details>
       </td>
     </tr>`;
 }
@@ -148,30 +143,33 @@ function underWay({ evaluating }: Page) {
   </div>`;
 }
 
+/** Those of the judged checkpoint that the cursor stands on or nearest to. */
 export function evaluations(page: Page) {
   const { run } = page;
-  const rows = sorted(run.evaluations);
+  const judged = [...new Set(run.evaluations.map(({ step }) => step))].sort((a, b) => a - b).map((step) => ({ step }));
+  const wanted = wantedOf(page, judged)?.step;
+  const rows = run.evaluations.filter(({ step }) => step === wanted);
   const body = rows.length
-    ? html`<div class="table-scroll" tabindex="0" role="region" aria-label="Evaluations">
-        <table class="evaluations">
-          <caption>
-            Top-1 accuracy unless another figure is named, with 95% bootstrap intervals over test images; gains are
-            paired
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">Step</th>
-              <th scope="col">Evaluation</th>
-              <th scope="col">Score</th>
-              <th scope="col">Baseline</th>
-              <th scope="col">Gain</th>
-            </tr>
-          </thead>
-          <tbody>
-            ${rows.map((scored) => row(page, scored))}
-          </tbody>
-        </table>
-      </div>`
+    ? html`${stepSlider(page, 'evaluated checkpoint', judged, wanted)}
+        <div class="table-scroll" tabindex="0" role="region" aria-label="Evaluations">
+          <table class="evaluations">
+            <caption>
+              Top-1 accuracy unless another figure is named, with 95% bootstrap intervals over test images; gains are
+              paired
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">Evaluation</th>
+                <th scope="col">Score</th>
+                <th scope="col">Baseline</th>
+                <th scope="col">Gain</th>
+              </tr>
+            </thead>
+            <tbody>
+              ${rows.map(row)}
+            </tbody>
+          </table>
+        </div>`
     : page.evaluating
       ? nothing
       : html`<p class="empty">

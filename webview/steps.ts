@@ -9,11 +9,10 @@ import type { Page } from './page';
 
 interface Logged {
   readonly step: number;
-  readonly file: string;
 }
 
 /** What the newest evaluation of a kind found in pictures, of each checkpoint that has one. */
-export function judgedBy({ evaluations }: Run, kind: EvaluationKind): Logged[] {
+export function judgedBy({ evaluations }: Run, kind: EvaluationKind): (Logged & { readonly file: string })[] {
   const byStep = new Map<number, string>();
   for (const { step, evaluation, file } of evaluations)
     if (evaluation.kind === kind && file !== undefined) byStep.set(step, file);

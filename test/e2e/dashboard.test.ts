@@ -429,6 +429,20 @@ describe('evaluations', () => {
   });
 });
 
+describe('evaluations of several checkpoints', () => {
+  const judged = [...running, ...journal([scored(1000, 'probe', 0.512, 0.382)], running.length)];
+
+  it('stand on the cursor, one checkpoint at a time', async () => {
+    const { page } = await openRunning({}, judged);
+    const panel = page.locator('#evaluations');
+    await panel.getByText('71.4%').waitFor();
+    expect(await panel.getByText('51.2%').count()).toBe(0);
+    await panel.getByLabel('Previous logged step').click();
+    await panel.getByText('51.2%').waitFor();
+    expect(await panel.getByText('71.4%').count()).toBe(0);
+  });
+});
+
 describe('clusters', () => {
   const judged = [...running, ...journal([clustered(2000, 0.583, 0.241)], running.length)];
 

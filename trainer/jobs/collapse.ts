@@ -26,6 +26,8 @@ const ROWS_TO_LIFT = 24;
 const LEAST_STEPS = 200;
 /** Share of all steps that a task may take before it is learned, where the method does not say otherwise. */
 const PATIENCE = 0.1;
+/** From some rows to the next, as a share of the threshold: a metric that gets better by this much is not stuck. */
+const MOVING = 0.01;
 /** Clear of a threshold by this share of it. */
 const MARGIN = 0.03;
 
@@ -63,19 +65,24 @@ export function collapseNotices(run: Run, { symptoms, collapse }: Failing, lengt
   });
 }
 
-/** Whether the mean of the newest rows shows it; nothing before the task can have been learned. */
+/**
+ * Whether the mean of the newest rows shows it, and that of the rows before as well and hardly worse: what still gets
+ * better is not stuck. Nothing before the task can have been learned.
+ */
 function judgeSymptom({ metrics, step }: Run, symptom: Symptom, lengths: Lengths): Verdict | undefined {
   const { metric, side, threshold, means, remedy, patience = PATIENCE } = symptom;
   const series = metrics[metric];
   const soonest = Math.max(LEAST_STEPS, lengths.warmupSteps + patience * lengths.totalSteps);
-  if (!series || series.values.length < ROWS || step < soonest) return undefined;
-  const beyond = (rows: number) => {
-    const newest = series.values.slice(-rows);
-    const mean = newest.reduce((sum, value) => sum + value, 0) / newest.length;
-    return side === 'above' ? mean - threshold : threshold - mean;
+  if (!series || series.values.length < 2 * ROWS || step < soonest) return undefined;
+  /** How far the mean of some rows is beyond the threshold, as a share of it. */
+  const beyond = (from: number, to?: number) => {
+    const rows = series.values.slice(from, to);
+    const mean = rows.reduce((sum, value) => sum + value, 0) / rows.length;
+    return (side === 'above' ? mean - threshold : threshold - mean) / Math.abs(threshold);
   };
-  const well = beyond(ROWS_TO_LIFT) < -MARGIN * Math.abs(threshold);
-  return { cause: metric, ill: beyond(ROWS) >= 0, well, means, remedy };
+  const [before, now] = [beyond(-2 * ROWS, -ROWS), beyond(-ROWS)];
+  const ill = before >= 0 && now >= 0 && before - now < MOVING;
+  return { cause: metric, ill, well: beyond(-ROWS_TO_LIFT) < -MARGIN, means, remedy };
 }
 
 function judgeSpread({ metrics }: Run, remedy: string): Verdict | undefined {

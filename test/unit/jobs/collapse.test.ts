@@ -52,6 +52,13 @@ function train(at: (step: number) => Record<string, number>, steps: number, from
 }
 
 describe('a collapse warning', () => {
+  it('is not given while a metric beyond its threshold still gets better', () => {
+    const falling = (step: number) => ({ 'train/loss': 6.5 - step / 200, 'train/use': 4 });
+    expect(train(falling, 480).said).toEqual([]);
+    const stuck = (step: number) => ({ ...falling(step), 'train/loss': 4.1 + 0.05 * Math.sin(step) });
+    expect(train(stuck, 480).said).toMatchObject([{ cause: 'train/loss', level: 'warning' }]);
+  });
+
   it('is not given of a healthy run', () => {
     const healthy = (step: number) => ({
       'train/loss': 4.2 * Math.exp(-step / 300),
