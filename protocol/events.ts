@@ -106,7 +106,10 @@ export type EventBody =
       readonly type: 'evaluation';
       readonly step: number;
       readonly evaluation: Evaluation;
-      /** What it found, in pictures: a `ClusterFile` of the kind `cluster`, a `HealthFile` of `health`, a `RobustnessFile` of `robustness`. */
+      /**
+       * What it found besides figures: a `ClusterFile` of the kind `cluster`, a `ProbeFile` of `probe`, a `NeighboursFile`
+       * of `knn`, a `HealthFile` of `health`, a `RobustnessFile` of `robustness`.
+       */
       readonly file?: string;
     }
   | {
@@ -253,6 +256,40 @@ export interface RobustnessFile {
 }
 
 export type CorruptionGroup = 'noise' | 'blur' | 'weather' | 'digital';
+
+/**
+ * `media/probe-<step>-....json`: what a probe takes for what. Counts are of test images, by class and by the answer,
+ * [classes, classes] row by row. `png` shows both as heat maps, the probe's on the left.
+ */
+export interface ProbeFile {
+  readonly step: number;
+  readonly png: string;
+  readonly classes: readonly string[];
+  readonly counts: readonly number[];
+  readonly baseline: { readonly name: BaselineName; readonly counts: readonly number[] };
+}
+
+/**
+ * `media/neighbours-<step>-....json`: a few test images and the training images nearest to them. `png` is a sheet of
+ * tiles, `tileSize` px square, `columns` wide: one row per test image, which comes first.
+ */
+export interface NeighboursFile {
+  readonly step: number;
+  readonly png: string;
+  readonly tileSize: number;
+  readonly columns: number;
+  readonly classes: readonly string[];
+  /** How many neighbours vote: those that are shown and others. */
+  readonly k: number;
+  /** `label` and `guess` are indices into `classes`; `guess` is what the k neighbours vote for. */
+  readonly images: readonly {
+    readonly id: string;
+    readonly label: number;
+    readonly guess: number;
+    /** The nearest first, with the cosine similarity of their embeddings to the image's. */
+    readonly neighbours: readonly { readonly id: string; readonly label: number; readonly similarity: number }[];
+  }[];
+}
 
 /** `run.json`: what a run is, written once before its first event. */
 export interface RunManifest {

@@ -101,7 +101,7 @@ export async function knnPredict(
       const { similarity } = await program.run(state, { test: padded });
       for (let i = 0; i < count; i++) {
         const row = similarity!.data.subarray(i * size, (i + 1) * size);
-        predictions[start + i] = vote(row, train.labels, k, temperature, classes);
+        predictions[start + i] = vote(mostSimilar(row, k), train.labels, { k, temperature, classes });
       }
       await pace();
     }
@@ -112,34 +112,45 @@ export async function knnPredict(
   }
 }
 
-function vote(
-  similarity: ArrayLike<number>,
-  labels: Int32Array,
-  k: number,
-  temperature: number,
-  classes: number,
-): number {
-  // The k most similar so far, best first; equal ones keep the order of the training set.
-  const nearest = new Int32Array(k);
-  const best = new Float64Array(k).fill(-Infinity);
-  for (let j = 0; j < labels.length; j++) {
+export interface Nearest {
+  /** The most similar first; equal ones in the order of the training set. */
+  readonly rows: Int32Array;
+  readonly similarities: Float64Array;
+}
+
+/** The `count` most similar of a row of similarities. */
+export function mostSimilar(similarity: ArrayLike<number>, count: number): Nearest {
+  const rows = new Int32Array(count);
+  const similarities = new Float64Array(count).fill(-Infinity);
+  for (let j = 0; j < similarity.length; j++) {
     const s = similarity[j]!;
-    if (!(s > best[k - 1]!)) continue;
-    let at = k - 1;
-    for (; at > 0 && s > best[at - 1]!; at--) {
-      best[at] = best[at - 1]!;
-      nearest[at] = nearest[at - 1]!;
+    if (!(s > similarities[count - 1]!)) continue;
+    let at = count - 1;
+    for (; at > 0 && s > similarities[at - 1]!; at--) {
+      similarities[at] = similarities[at - 1]!;
+      rows[at] = rows[at - 1]!;
     }
-    best[at] = s;
-    nearest[at] = j;
+    similarities[at] = s;
+    rows[at] = j;
   }
+  return { rows, similarities };
+}
+
+/** The label that the `k` nearest vote for. */
+export function vote(
+  { rows, similarities }: Nearest,
+  labels: Int32Array,
+  { k, temperature, classes }: KnnOptions & { readonly classes: number },
+): number {
   // Relative to the best similarity, so that no temperature overflows the exponential.
   const votes = new Float64Array(classes);
-  for (let n = 0; n < k; n++) votes[labels[nearest[n]!]!]! += Math.exp((best[n]! - best[0]!) / temperature);
+  for (let n = 0; n < k; n++) {
+    votes[labels[rows[n]!]!]! += Math.exp((similarities[n]! - similarities[0]!) / temperature);
+  }
   return votes.indexOf(Math.max(...votes));
 }
 
-function checkNeighbours(k: number, images: number) {
+export function checkNeighbours(k: number, images: number) {
   if (k > images) {
     throw new Error(
       `\`probe.k\` asks for ${k} neighbours, but there are ${images} labelled training images: set \`probe.k\` to at most ${images}, or raise \`probe.labels\`.`,

@@ -1,6 +1,7 @@
 import type { ProbeConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
 import type { Engine } from '../engine/types';
+import { contingency } from './agreement';
 import { checkLabels, checkShares, checkTrainingLabels } from './labels';
 import { argmaxRows, probeLogits, trainProbes, type ProbeClassifier } from './probe-classifier';
 import { labelBudget, report } from './report';
@@ -15,6 +16,13 @@ export type ProbeOptions = Pick<
 /** Labelled training images, embedded as they are and, where a protocol trains on augmented views, as those. */
 export interface ProbeImages extends LabelledEmbeddings {
   readonly views?: Features['views'];
+}
+
+export interface ProbeResult {
+  readonly evaluation: Evaluation;
+  /** Test images by class and by the probe's answer, [classes, classes] row by row; the same of the baseline. */
+  readonly confusion: readonly number[];
+  readonly baselineConfusion: readonly number[];
 }
 
 const HELD_OUT = 0.2;
@@ -33,7 +41,7 @@ export async function* probeEvaluation(
   features: FrozenFeatures,
   options: ProbeOptions,
   { onProgress, signal }: Watch = {},
-): AsyncGenerator<Evaluation, void> {
+): AsyncGenerator<ProbeResult, void> {
   const { classes, labels, pretrained, randomInit } = features;
   checkTrainingLabels(labels.train, pretrained.train.size, classes);
   checkShares(labels.train, options.labels, classes);
@@ -44,6 +52,8 @@ export async function* probeEvaluation(
   if (options.learningRates.length > 1) for (const subset of subsets) holdOut(take(labels.train, subset), seed);
 
   const heads = options.hidden.length > 0 ? [[], options.hidden] : [[]];
+  const confusion = (answers: Int32Array) =>
+    Array.from(contingency(labels.test, answers, classes.length, classes.length).counts);
   const turns = subsets.length * heads.length * 2;
   let turn = 0;
   for (const [i, subset] of subsets.entries()) {
@@ -65,7 +75,7 @@ export async function* probeEvaluation(
       };
       const probe = await judge(pretrained, what);
       const baseline = await judge(randomInit, `${what} of a random-init encoder`);
-      yield report({
+      const evaluation = report({
         kind: 'probe',
         variant: variantOf({ ...options, hidden }),
         protocol: describe(
@@ -83,6 +93,11 @@ export async function* probeEvaluation(
         seed,
         startedAt,
       });
+      yield {
+        evaluation,
+        confusion: confusion(probe.predictions),
+        baselineConfusion: confusion(baseline.predictions),
+      };
     }
   }
 }

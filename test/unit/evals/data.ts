@@ -1,3 +1,4 @@
+import type { Evaluation } from '../../../protocol/events';
 import { random } from '../../../trainer/random/random';
 import type { Embeddings, LabelledEmbeddings } from '../../../trainer/evals/types';
 
@@ -31,4 +32,11 @@ export async function collect<T>(rows: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const row of rows) all.push(row);
   return all;
+}
+
+/** The rows of a protocol that finds more than them. */
+export async function evaluationsOf(
+  results: AsyncIterable<{ readonly evaluation: Evaluation }>,
+): Promise<Evaluation[]> {
+  return (await collect(results)).map(({ evaluation }) => evaluation);
 }

@@ -5,13 +5,16 @@ import {
   fitProbe,
   knnEvaluation,
   knnPredict,
+  nearestImages,
   probeEvaluation,
   type Embeddings,
   type FrozenFeatures,
   type ProbeOptions,
+  type ProbeResult,
 } from '../../../trainer/evals';
+import { rowsOf, stratifiedSubset } from '../../../trainer/evals/subset';
 import { random } from '../../../trainer/random/random';
-import { blobs, collect, names, noise } from './data';
+import { blobs, collect, evaluationsOf, names, noise } from './data';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -69,6 +72,36 @@ describe('kNN', () => {
     const test = blobs(301, 5, 3, { apart: 0.7, part: 'test' });
     const ours = await knnPredict(engine, train, test.embeddings, { k, temperature, classes: 3 });
     expect(ours).toEqual(bruteForce(train.embeddings, train.labels, test.embeddings, k, temperature, 3));
+  });
+
+  it('names of some test images the nearest of the training images that vote', async () => {
+    const { embeddings, labels } = blobs(120, 6, 3, { apart: 0.7 });
+    const test = blobs(40, 6, 3, { apart: 0.7, part: 'test' });
+    const input = {
+      classes: names(3),
+      labels: { train: labels, test: test.labels },
+      pretrained: { train: embeddings, test: test.embeddings },
+    };
+    const asked = { share: 0.5, seed: 3, k: 11, temperature: 0.07, images: 8, shown: 5 };
+    const found = nearestImages(input, asked);
+    expect(new Set(found.map(({ image }) => image)).size).toBe(8);
+    const voters = stratifiedSubset(labels, 0.5, 3);
+    const known = rowsOf({ embeddings, labels }, voters);
+    const guesses = bruteForce(known.embeddings, known.labels, test.embeddings, 11, 0.07, 3);
+    const row = ({ values }: Embeddings, i: number) => Array.from(values.subarray(i * 6, i * 6 + 6));
+    const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
+    for (const { image, guess, neighbours } of found) {
+      expect(guess).toBe(guesses[image]);
+      const asked = row(test.embeddings, image);
+      const sorted = Array.from(voters, (image) => {
+        const one = row(embeddings, image);
+        return { image, similarity: dot(asked, one) / Math.sqrt(dot(asked, asked) * dot(one, one)) };
+      }).sort((a, b) => b.similarity - a.similarity);
+      expect(neighbours.map(({ image }) => image)).toEqual(sorted.slice(0, 5).map(({ image }) => image));
+      neighbours.forEach(({ similarity }, i) => expect(similarity).toBeCloseTo(sorted[i]!.similarity, 5));
+    }
+    expect(nearestImages(input, asked)).toEqual(found);
+    expect(() => nearestImages(input, { ...asked, k: 61 })).toThrow('`probe.k`');
   });
 
   it('weighs a near neighbour above several far ones, however low the temperature', async () => {
@@ -137,7 +170,7 @@ describe('the linear probe', () => {
   it('separates what is separable and stays at chance on noise', async () => {
     const progress: number[] = [];
     const watch = { onProgress: (done: number) => progress.push(done) };
-    const [row] = await collect(probeEvaluation(engine, features(), probeOptions, watch));
+    const [row] = await evaluationsOf(probeEvaluation(engine, features(), probeOptions, watch));
     expect(row!.comparison!.score.value).toBeGreaterThan(0.99);
     expect(row!.comparison!.baseline.value).toBeGreaterThan(0.1);
     expect(row!.comparison!.baseline.value).toBeLessThan(0.4);
@@ -165,7 +198,9 @@ describe('the linear probe', () => {
     };
     const options = { ...probeOptions, hidden: [16], epochs: 60 };
     const told: number[] = [];
-    const rows = await collect(probeEvaluation(engine, given, options, { onProgress: (done) => told.push(done) }));
+    const rows = await evaluationsOf(
+      probeEvaluation(engine, given, options, { onProgress: (done) => told.push(done) }),
+    );
     expect(rows.map(({ variant }) => variant)).toEqual([undefined, 'MLP head 16']);
     const [line, mlp] = rows.map(({ comparison }) => comparison!.score.value);
     expect(line).toBeLessThan(0.7);
@@ -182,7 +217,7 @@ describe('the linear probe', () => {
     const views = (encoder: FrozenFeatures['pretrained']) => ({ ...encoder, views: [encoder.train, encoder.train] });
     const seen = { ...given, pretrained: views(given.pretrained), randomInit: views(given.randomInit) };
     const options: ProbeOptions = { ...probeOptions, protocol: 'mae', learningRates: [1, 6.4] };
-    const [row] = await collect(probeEvaluation(engine, seen, options));
+    const [row] = await evaluationsOf(probeEvaluation(engine, seen, options));
     expect(row!.variant).toBe('MAE protocol');
     expect(row!.protocol).toMatch(
       /LARS with warmup over a ninth of the steps, 20 epochs, 2 augmented views of each image/,
@@ -201,13 +236,13 @@ describe('the linear probe', () => {
 
   it('says of which blocks the features are', async () => {
     const options: ProbeOptions = { ...probeOptions, protocol: 'dino', layers: 4, epochs: 2 };
-    const [row] = await collect(probeEvaluation(engine, features(), options));
+    const [row] = await evaluationsOf(probeEvaluation(engine, features(), options));
     expect(row!.variant).toBe('DINO protocol, last 4 blocks');
     expect(row!.protocol).toContain('the features of the last 4 blocks side by side');
   });
 
   it('learns from 1% of the labels', async () => {
-    const rows = await collect(probeEvaluation(engine, features(1200), { ...probeOptions, labels: [0.01, 0.1] }));
+    const rows = await evaluationsOf(probeEvaluation(engine, features(1200), { ...probeOptions, labels: [0.01, 0.1] }));
     expect(rows.map((row) => row.trainImages)).toEqual([12, 120]);
     expect(rows[0]!.comparison!.score.value).toBeGreaterThan(0.9);
   });
@@ -221,8 +256,8 @@ describe('the linear probe', () => {
     };
     const labelled = { embeddings: honest.pretrained.train, labels: honest.labels.train };
     const fit = await fitProbe(engine, labelled, 4, probeOptions);
-    const [a] = await collect(probeEvaluation(engine, honest, probeOptions));
-    const [b] = await collect(probeEvaluation(engine, poisoned, probeOptions));
+    const [a] = await evaluationsOf(probeEvaluation(engine, honest, probeOptions));
+    const [b] = await evaluationsOf(probeEvaluation(engine, poisoned, probeOptions));
     expect(a!.protocol).toBe(b!.protocol);
     expect(a!.protocol).toContain(`lr ${fit.learningRate}`);
     expect(b!.comparison!.score.value).toBeLessThan(0.5);
@@ -240,6 +275,22 @@ describe('the linear probe', () => {
     expect(await choose([1e-9])).toBe(1e-9);
   });
 
+  it('counts what it takes for what, and the baseline likewise', async () => {
+    const [{ evaluation, confusion, baselineConfusion }] = (await collect(
+      probeEvaluation(engine, features(), probeOptions),
+    )) as [ProbeResult];
+    for (const [counts, { value }] of [
+      [confusion, evaluation.comparison!.score],
+      [baselineConfusion, evaluation.comparison!.baseline],
+    ] as const) {
+      expect(counts).toHaveLength(16);
+      // 50 test images of each of 4 classes; what is right stands on the diagonal.
+      const rows = [0, 1, 2, 3].map((truth) => counts.slice(4 * truth, 4 * truth + 4));
+      expect(rows.map((row) => row.reduce((a, b) => a + b))).toEqual([50, 50, 50, 50]);
+      expect(rows.reduce((right, row, truth) => right + row[truth]!, 0) / 200).toBeCloseTo(value, 10);
+    }
+  });
+
   it('is not helped by the scale of an embedding', async () => {
     const { embeddings, labels } = blobs(200, 8, 3);
     const scaled = { ...embeddings, values: embeddings.values.map((x, i) => (i % 8 === 0 ? x * 1000 + 5e4 : x * 10)) };
@@ -248,7 +299,7 @@ describe('the linear probe', () => {
       ...test.embeddings,
       values: test.embeddings.values.map((x, i) => (i % 8 === 0 ? x * 1000 + 5e4 : x * 10)),
     };
-    const [row] = await collect(
+    const [row] = await evaluationsOf(
       probeEvaluation(
         engine,
         {
@@ -264,9 +315,9 @@ describe('the linear probe', () => {
   });
 
   it('refuses a sweep with nothing to choose on, before any work', async () => {
-    const tooFew = collect(probeEvaluation(engine, features(), { ...probeOptions, labels: [1, 0.01] }));
+    const tooFew = evaluationsOf(probeEvaluation(engine, features(), { ...probeOptions, labels: [1, 0.01] }));
     await expect(tooFew).rejects.toThrow(/4 labelled images, one per class.*`probe.labels`.*`probe.learningRates`/);
-    const [row] = await collect(
+    const [row] = await evaluationsOf(
       probeEvaluation(engine, features(), { ...probeOptions, labels: [0.01], learningRates: [0.1] }),
     );
     expect(row!.trainImages).toBe(4);
@@ -275,14 +326,14 @@ describe('the linear probe', () => {
   it('refuses labels that a classifier cannot be made of', async () => {
     const { labels, ...rest } = features();
     const single = { ...rest, classes: names(1), labels: { train: labels.train.fill(0), test: labels.test.fill(0) } };
-    await expect(collect(probeEvaluation(engine, single, probeOptions))).rejects.toThrow('nothing to tell apart');
+    await expect(evaluationsOf(probeEvaluation(engine, single, probeOptions))).rejects.toThrow('nothing to tell apart');
     await expect(collect(knnEvaluation(engine, single, knnOptions))).rejects.toThrow('nothing to tell apart');
   });
 
   it('stops when it is told to', async () => {
     const stop = AbortSignal.abort(new Error('enough'));
     await expect(
-      collect(probeEvaluation(engine, features(), { ...probeOptions, epochs: 5000 }, { signal: stop })),
+      evaluationsOf(probeEvaluation(engine, features(), { ...probeOptions, epochs: 5000 }, { signal: stop })),
     ).rejects.toThrow('enough');
   });
 });
@@ -295,7 +346,7 @@ it('scores a random embedding at chance, by either protocol', async () => {
   };
   const blind = { train: noise(500, 8), test: noise(500, 8, 1) };
   const nothing = { classes: names(5), labels, pretrained: blind, randomInit: blind };
-  const [probe] = await collect(probeEvaluation(engine, nothing, probeOptions));
+  const [probe] = await evaluationsOf(probeEvaluation(engine, nothing, probeOptions));
   const [knn] = await collect(knnEvaluation(engine, nothing, knnOptions));
   for (const row of [probe!, knn!]) {
     expect(Math.abs(row.comparison!.score.value - 0.2)).toBeLessThan(0.07);

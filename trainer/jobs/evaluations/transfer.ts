@@ -44,7 +44,8 @@ const protocols = {
     const embedded = await embedBoth(context, ['train', 'test'], { data, name, layers, views });
     const input = { classes: data.classes!, labels: labelsOf(data), ...embedded };
     const options = { ...settings.probe, labels, seed: session.config.seed };
-    yield* probeEvaluation(engine, input, options, context.watch(0.5, 0.5));
+    for await (const { evaluation } of probeEvaluation(engine, input, options, context.watch(0.5, 0.5)))
+      yield evaluation;
   },
 
   async *finetune(context: EvaluationContext, { labels }: TransferConfig, data: Data) {
