@@ -1,5 +1,6 @@
 /** A run directory as a reader sees it, and the line to the trainer that writes it. */
 export * from './connection';
+export * from './figures';
 export * from './files';
 export * from './follow';
 export * from './journal';

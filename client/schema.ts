@@ -94,7 +94,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   event('evaluating', { step: count, kind, done: z.number(), message: z.string() }),
   event('evaluation', { step: count, evaluation, file: inside.optional() }),
   event('evaluated', { step: count, kind, key: z.string() }),
-  event('report', { file: inside }),
+  event('report', { file: inside, leftOut: z.array(z.string()) }),
   event('notice', {
     level: z.enum(['info', 'warning', 'error']),
     message: z.string(),

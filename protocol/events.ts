@@ -119,8 +119,13 @@ export type EventBody =
       readonly kind: EvaluationKind;
       readonly key: string;
     }
-  /** What is known of the evaluated checkpoints was written up: a `ReportFile`, and the same in Markdown beside it. */
-  | { readonly type: 'report'; readonly file: string }
+  | {
+      /** A suite came to its end and was written up: a `ReportFile`, and the same in Markdown beside it. */
+      readonly type: 'report';
+      readonly file: string;
+      /** What it could not do, and why. */
+      readonly leftOut: readonly string[];
+    }
   | {
       readonly type: 'notice';
       readonly level: 'info' | 'warning' | 'error';

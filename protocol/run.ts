@@ -51,8 +51,8 @@ export interface Run {
   readonly evaluations: readonly ScoredCheckpoint[];
   /** The evaluations that came to their end, and with which settings. */
   readonly evaluated: readonly { readonly step: number; readonly kind: EvaluationKind; readonly key: string }[];
-  /** The newest report, relative to the run directory. */
-  readonly report?: string;
+  /** The newest report: its file, relative to the run directory, and what its suite could not do. */
+  readonly report?: { readonly file: string; readonly leftOut: readonly string[] };
   /** The evaluation under way. */
   readonly evaluating?: {
     readonly step: number;
@@ -155,7 +155,7 @@ function change(run: Run, event: RunEvent): Partial<Run> {
       return { evaluating: undefined, evaluated: [...others, { step, kind, key }] };
     }
     case 'report':
-      return { report: event.file };
+      return { report: { file: event.file, leftOut: event.leftOut } };
     case 'notice':
       return { notices: [...run.notices, noticeOf(event)] };
   }

@@ -17,6 +17,7 @@ import { findRun, isConfigFile, UsageError } from './cli/find';
 import { init } from './cli/init';
 import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
 import { createOutput, printable, table } from './cli/output';
+import { reportOn, writeTo } from './cli/report';
 import { details, detailsText, listText, summarize } from './cli/show';
 import { ConfigError, readConfigFile } from './jobs/config-file';
 import { ownVersion } from './jobs/versions';
@@ -128,7 +129,7 @@ function evaluation(command: Command, kindsOf: (options: EvaluateOptions) => rea
         const output = createOutput(json);
         await evaluateRun(directory, { kinds: kindsOf(options), steps, suite, settings }, output);
         const { report } = await readRun(directory);
-        if (suite && report !== undefined) output.say(`Report: ${join(directory, report.replace(/json$/, 'md'))}`);
+        if (suite && report !== undefined) output.say(`Report: ${join(directory, report.file.replace(/json$/, 'md'))}`);
       },
     );
 }
@@ -154,6 +155,20 @@ evaluation(
     return kind;
   },
 );
+
+program
+  .command('report')
+  .description('what is known of evaluated checkpoints, as Markdown; of several runs side by side')
+  .argument('[runs...]', runHelp)
+  .option('--out <folder>', 'write report.md, with pictures, and report.json there instead of printing')
+  .option('--json', 'print JSON instead of Markdown')
+  .action(async (names: readonly string[], { out, json }: { out?: string; json?: boolean }) => {
+    const runs = await Promise.all(names.length > 0 ? names.map((name) => findRun(name)) : [findRun()]);
+    const report = await reportOn(runs);
+    if (out !== undefined) print(await writeTo(out, report));
+    if (json) printJson(report.content);
+    else if (out === undefined) print(printable(report.markdown()));
+  });
 
 program
   .command('stop')

@@ -71,7 +71,7 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
         }
       }
     }
-    if (suite) emit({ type: 'report', file: await writeReport(session, steps, leftOut) });
+    if (suite) emit({ type: 'report', file: await writeReport(session, steps, leftOut), leftOut });
   };
 }
 
