@@ -53,7 +53,7 @@ const bundles = [
   },
   {
     ...common,
-    entryPoints: ['webview/dashboard.ts'],
+    entryPoints: ['webview/dashboard.ts', 'webview/report.ts'],
     outdir: 'dist/webview',
     platform: 'browser',
     format: 'iife',

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { abilities, type Ability } from './abilities';
-import type { Dashboards } from './dashboard';
+import type { RunPanels } from './dashboard';
 import type { Discovery } from './discovery';
 import type { Launcher } from './launch';
 import type { RunStore, TrackedRun } from './run-store';
@@ -15,14 +15,15 @@ export interface Services {
   readonly store: RunStore;
   readonly discovery: Discovery;
   readonly launcher: Launcher;
-  readonly dashboards: Dashboards;
+  readonly dashboards: RunPanels;
+  readonly reports: RunPanels;
   readonly log: vscode.LogOutputChannel;
 }
 
 type Handler = (argument: Argument, selection?: unknown) => unknown;
 
 export function registerCommands(services: Services, subscriptions: vscode.Disposable[]): vscode.Disposable {
-  const { store, discovery, launcher, dashboards, log } = services;
+  const { store, discovery, launcher, dashboards, reports, log } = services;
   const evaluate = (kind?: EvaluationKind) => async (argument: Argument, named: unknown) => {
     const tracked = await need(store, argument, 'evaluate');
     if (!tracked) return;
@@ -58,6 +59,10 @@ export function registerCommands(services: Services, subscriptions: vscode.Dispo
     openDashboard: async (argument) => {
       const tracked = await need(store, argument);
       if (tracked) dashboards.open(tracked.directory);
+    },
+    openReport: async (argument) => {
+      const tracked = await need(store, argument);
+      if (tracked) reports.open(tracked.directory, { step: targetStep(argument) });
     },
     revealRunFolder: async (argument) => {
       const directory = directoryOf(store, argument) ?? (await need(store, argument))?.directory;

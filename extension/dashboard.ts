@@ -1,4 +1,4 @@
-/** Dashboard panels: one per run. Each gets a snapshot when it asks, and the events after that while it is visible. */
+/** Panels with a page of a run, one per run and kind of page. Each gets a snapshot when it asks, and the events after that while it is visible. */
 import { randomBytes } from 'node:crypto';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -8,26 +8,51 @@ import { readRunJson } from './run-file';
 import type { RunStore } from './run-store';
 import { experimentName } from './tree-model';
 
-export const panelType = 'tessera.dashboard';
+/** What a panel shows: a bundle of the webview, and how its tab looks. */
+export interface PageKind {
+  readonly panelType: string;
+  /** Name of its script and style sheet, and the beginning of its icons'. */
+  readonly bundle: string;
+  readonly title: (experiment: string) => string;
+}
 
-export interface Dashboards extends vscode.Disposable {
-  /** Shows the dashboard of a run, beside the editor when it is new. */
-  open(directory: string, options?: { readonly preserveFocus?: boolean }): void;
+export const dashboardPage: PageKind = {
+  panelType: 'tessera.dashboard',
+  bundle: 'dashboard',
+  title: (experiment) => experiment,
+};
+
+export const reportPage: PageKind = {
+  panelType: 'tessera.report',
+  bundle: 'report',
+  title: (experiment) => vscode.l10n.t('Report of {0}', experiment),
+};
+
+export interface RunPanels extends vscode.Disposable {
+  /** Shows the page of a run, beside the editor when it is new, at a step where one is named. */
+  open(directory: string, options?: { readonly preserveFocus?: boolean; readonly step?: number }): void;
   /** Run directories with an open panel. */
   readonly opened: ReadonlyMap<string, vscode.WebviewPanel>;
 }
 
-export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log: vscode.LogOutputChannel): Dashboards {
+export function createRunPanels(
+  kind: PageKind,
+  extensionUri: vscode.Uri,
+  store: RunStore,
+  log: vscode.LogOutputChannel,
+): RunPanels {
   const panels = new Map<string, vscode.WebviewPanel>();
+  /** Steps to go to as soon as the page listens. */
+  const wanted = new Map<string, number>();
   const webviewFolder = vscode.Uri.joinPath(extensionUri, 'dist', 'webview');
-  const icon = (theme: string) => vscode.Uri.joinPath(extensionUri, 'media', `dashboard-${theme}.svg`);
+  const icon = (theme: string) => vscode.Uri.joinPath(extensionUri, 'media', `${kind.bundle}-${theme}.svg`);
 
   const attach = (panel: vscode.WebviewPanel, directory: string) => {
     panels.set(directory, panel);
     const { webview } = panel;
     const runUri = vscode.Uri.file(directory);
-    const title = titleOf(store, directory);
-    panel.title = title;
+    const title = () => kind.title(nameOf(store, directory));
+    panel.title = title();
     panel.iconPath = { light: icon('light'), dark: icon('dark') };
     webview.options = { enableScripts: true, localResourceRoots: [webviewFolder, runUri] };
 
@@ -41,11 +66,14 @@ export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log:
         return;
       }
       const { run, liveStatus, alive } = tracked;
-      panel.title = titleOf(store, directory);
+      panel.title = title();
       post({
         type: 'snapshot',
         state: { run, liveStatus, alive, runDirectory: directory, baseUri: webview.asWebviewUri(runUri).toString() },
       });
+      const step = wanted.get(directory);
+      wanted.delete(directory);
+      if (step !== undefined) post({ type: 'go', step });
     };
     const receive = async (message: FromDashboard) => {
       switch (message.type) {
@@ -67,7 +95,7 @@ export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log:
     const subscriptions = [
       webview.onDidReceiveMessage((message: FromDashboard) => {
         receive(message).catch((error: unknown) => {
-          log.error(`Dashboard of ${directory}: ${String(error)}`);
+          log.error(`${kind.bundle} of ${directory}: ${String(error)}`);
           void vscode.window.showErrorMessage(`Tessera: ${error instanceof Error ? error.message : String(error)}`);
         });
       }),
@@ -91,15 +119,15 @@ export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log:
     const resource = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(webviewFolder, name)).toString();
     webview.html = dashboardHtml({
       cspSource: webview.cspSource,
-      scriptUri: resource('dashboard.js'),
-      styleUri: resource('dashboard.css'),
+      scriptUri: resource(`${kind.bundle}.js`),
+      styleUri: resource(`${kind.bundle}.css`),
       nonce: randomBytes(16).toString('base64url'),
-      title,
+      title: title(),
       language: vscode.env.language,
     });
   };
 
-  const serializer = vscode.window.registerWebviewPanelSerializer(panelType, {
+  const serializer = vscode.window.registerWebviewPanelSerializer(kind.panelType, {
     deserializeWebviewPanel(panel, state: Partial<DashboardMemento> | undefined) {
       const directory = state?.runDirectory;
       if (typeof directory === 'string' && !panels.has(directory)) attach(panel, directory);
@@ -110,14 +138,20 @@ export function createDashboards(extensionUri: vscode.Uri, store: RunStore, log:
 
   return {
     opened: panels,
-    open(directory, { preserveFocus = false } = {}) {
+    open(directory, { preserveFocus = false, step } = {}) {
+      if (step !== undefined) wanted.set(directory, step);
       const known = panels.get(directory);
-      if (known) return known.reveal(undefined, preserveFocus);
+      if (known) {
+        // A page in sight asks for nothing by itself.
+        if (known.visible && step !== undefined) {
+          wanted.delete(directory);
+          void known.webview.postMessage({ type: 'go', step } satisfies ToDashboard);
+        }
+        return known.reveal(undefined, preserveFocus);
+      }
       const viewColumn = vscode.window.activeTextEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
-      attach(
-        vscode.window.createWebviewPanel(panelType, titleOf(store, directory), { viewColumn, preserveFocus }),
-        directory,
-      );
+      const title = kind.title(nameOf(store, directory));
+      attach(vscode.window.createWebviewPanel(kind.panelType, title, { viewColumn, preserveFocus }), directory);
     },
     dispose() {
       serializer.dispose();
@@ -131,10 +165,11 @@ const commandIds: Record<Extract<FromDashboard, { type: 'command' }>['command'],
   resume: 'tessera.resume',
   stop: 'tessera.stop',
   checkpoint: 'tessera.checkpoint',
+  report: 'tessera.openReport',
   reveal: 'tessera.revealRunFolder',
 };
 
-function titleOf(store: RunStore, directory: string): string {
+function nameOf(store: RunStore, directory: string): string {
   const tracked = store.runs.get(directory);
   return tracked ? experimentName(tracked.configFile) : basename(directory);
 }
@@ -151,9 +186,16 @@ async function opened(
   }
 }
 
+const extensions: Readonly<Record<string, string>> = {
+  'image/png': 'png',
+  'text/csv': 'csv',
+  'text/markdown': 'md',
+  'application/json': 'json',
+};
+
 async function save({ name, mime, data }: Extract<FromDashboard, { type: 'save' }>): Promise<void> {
   const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  const extension = mime === 'image/png' ? 'png' : 'csv';
+  const extension = extensions[mime] ?? 'txt';
   const target = await vscode.window.showSaveDialog({
     defaultUri: folder === undefined ? undefined : vscode.Uri.file(join(folder, basename(name))),
     filters: { [extension.toUpperCase()]: [extension] },

@@ -1,7 +1,7 @@
 /** Builds the parts of the extension and wires them; what each does is in its own file. */
 import * as vscode from 'vscode';
 import { registerCommands } from './commands';
-import { createDashboards, type Dashboards } from './dashboard';
+import { createRunPanels, dashboardPage, reportPage, type RunPanels } from './dashboard';
 import { discover } from './discovery';
 import { createLauncher } from './launch';
 import { createRunStore, type RunStore, type TrackedRun } from './run-store';
@@ -15,6 +15,7 @@ export interface Api {
   /** Resolves when the workspace has been searched and every run read. */
   readonly ready: Promise<void>;
   readonly openDashboards: () => readonly string[];
+  readonly openReports: () => readonly string[];
 }
 
 export function activate(context: vscode.ExtensionContext): Api {
@@ -23,16 +24,18 @@ export function activate(context: vscode.ExtensionContext): Api {
   const store = createRunStore((message) => log.warn(message));
   const discovery = discover(store);
   const launcher = createLauncher(context.extensionPath, store, log);
-  const dashboards = createDashboards(context.extensionUri, store, log);
+  const dashboards = createRunPanels(dashboardPage, context.extensionUri, store, log);
+  const reports = createRunPanels(reportPage, context.extensionUri, store, log);
   context.subscriptions.push(
     log,
     store,
     discovery,
     dashboards,
+    reports,
     registerTree(store),
     registerStatusBar(store),
-    registerCommands({ store, discovery, launcher, dashboards, log }, context.subscriptions),
-    registerNotices(store, dashboards),
+    registerCommands({ store, discovery, launcher, dashboards, reports, log }, context.subscriptions),
+    registerNotices(store, dashboards, reports),
     store.onDidChange(() => setContextKeys(store)),
     openLiveRuns(store, dashboards),
   );
@@ -53,11 +56,12 @@ export function activate(context: vscode.ExtensionContext): Api {
     await findImages();
   };
   const ready = later().catch((error: unknown) => log.error(error instanceof Error ? error : String(error)));
-  return { store, ready, openDashboards: () => [...dashboards.opened.keys()] };
+  const opened = (panels: RunPanels) => () => [...panels.opened.keys()];
+  return { store, ready, openDashboards: opened(dashboards), openReports: opened(reports) };
 }
 
 /** For who starts runs elsewhere and wants to see them here. */
-function openLiveRuns(store: RunStore, dashboards: Dashboards): vscode.Disposable {
+function openLiveRuns(store: RunStore, dashboards: RunPanels): vscode.Disposable {
   const seen = new Set<string>();
   return store.onDidChange((change) => {
     if (change.kind !== 'run' || !change.tracked.alive || seen.has(change.tracked.directory)) return;
@@ -70,7 +74,7 @@ function openLiveRuns(store: RunStore, dashboards: Dashboards): vscode.Disposabl
 /** In an empty window the config comes first, with the dashboard beside it. */
 async function openLiveRun(
   store: RunStore,
-  dashboards: Dashboards,
+  dashboards: RunPanels,
   { directory, configFile }: TrackedRun,
 ): Promise<void> {
   if (vscode.window.visibleTextEditors.length === 0 && store.experiments.has(configFile)) {

@@ -1,19 +1,25 @@
-/** A word when a run that was at work ends badly, or its representation collapses; what goes well is seen where the eye is. */
+/**
+ * A word when a run that was at work ends badly, when its representation collapses, and when a suite has come to its report;
+ * the rest is seen where the eye is.
+ */
 import * as vscode from 'vscode';
 import type { RunEvent } from '../protocol/events';
 import { standingWarnings } from '../protocol/run';
-import type { Dashboards } from './dashboard';
+import type { RunPanels } from './dashboard';
 import type { RunStore, TrackedRun } from './run-store';
 import { experimentName } from './tree-model';
 
-export function registerNotices(store: RunStore, dashboards: Dashboards): vscode.Disposable {
-  // A run that was found dead on opening the window is old news.
+export function registerNotices(store: RunStore, dashboards: RunPanels, reports: RunPanels): vscode.Disposable {
+  // What had happened before the window opened is old news.
+  const since = Date.now();
   const working = new Set<string>();
   return store.onDidChange((change) => {
     if (change.kind !== 'run') return;
-    const { tracked } = change;
+    const { tracked, events } = change;
+    const written = events.some(({ type, time }) => type === 'report' && time > since);
+    if (written && !reports.opened.get(tracked.directory)?.visible) void tellReport(tracked);
     if (tracked.alive) {
-      if (working.has(tracked.directory)) warnOf(tracked, change.events);
+      if (working.has(tracked.directory)) warnOf(tracked, events);
       working.add(tracked.directory);
     } else if (working.delete(tracked.directory) && ['failed', 'crashed'].includes(tracked.liveStatus)) {
       // A dashboard in sight says it already, with the same next step.
@@ -37,6 +43,15 @@ export function registerNotices(store: RunStore, dashboards: Dashboards): vscode
     if (chosen === open) dashboards.open(directory);
     if (chosen === config) await vscode.window.showTextDocument(vscode.Uri.file(configFile));
   }
+}
+
+async function tellReport({ directory, configFile, run }: TrackedRun): Promise<void> {
+  const open = vscode.l10n.t('Open Report');
+  const left = run.report?.leftOut.length ?? 0;
+  const message = vscode.l10n.t('{0} was judged.', experimentName(configFile));
+  const gaps = left > 0 ? ` ${vscode.l10n.t('{0} evaluations could not be done; the report says why.', left)}` : '';
+  const chosen = await vscode.window.showInformationMessage(`Tessera: ${message}${gaps}`, open);
+  if (chosen === open) await vscode.commands.executeCommand('tessera.openReport', directory);
 }
 
 async function tell({ directory, configFile, run, liveStatus }: TrackedRun): Promise<void> {

@@ -4,7 +4,9 @@ import type {
   EmbeddingFile,
   EvaluationKind,
   HealthFile,
+  NeighboursFile,
   PicturesFile,
+  ProbeFile,
   RobustnessFile,
   RunEvent,
 } from './events';
@@ -31,6 +33,8 @@ export interface RunFiles {
   readonly clusters: ClusterFile;
   readonly robustness: RobustnessFile;
   readonly health: HealthFile;
+  readonly probe: ProbeFile;
+  readonly neighbours: NeighboursFile;
 }
 
 /** A file that was asked for, or why there is none. */
@@ -52,6 +56,8 @@ export type ToDashboard =
       readonly alive: boolean;
     }
   | FileMessage
+  /** Puts the cursor on a step: the page was opened for a checkpoint. */
+  | { readonly type: 'go'; readonly step: number }
   /** The run directory is gone or unreadable. */
   | { readonly type: 'lost'; readonly message: string };
 
@@ -59,10 +65,10 @@ export type FromDashboard =
   | { readonly type: 'ready' }
   /** Asks for a file named by an event; answered by a message of the same kind. */
   | { readonly type: 'open'; readonly kind: keyof RunFiles; readonly file: string }
-  | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'reveal' }
+  | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'report' | 'reveal' }
   /** Without a kind: asks which. */
   | { readonly type: 'evaluate'; readonly kind?: EvaluationKind }
-  /** Offers a file to save: CSV of a chart, PNG of a picture. */
+  /** Offers a file to save: CSV of a chart, PNG of a picture, the report. */
   | { readonly type: 'save'; readonly name: string; readonly mime: string; readonly data: string | Uint8Array };
 
 /** What the panel needs to come back after a reload. */

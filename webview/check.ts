@@ -6,7 +6,9 @@ import type {
   ClusterFile,
   EmbeddingFile,
   HealthFile,
+  NeighboursFile,
   PicturesFile,
+  ProbeFile,
   RobustnessFile,
   Similarities,
 } from '../protocol/events';
@@ -109,5 +111,35 @@ export function problemOfHealth(content: unknown): string | undefined {
   };
   if (!isList(file.encoders, isEncoder) || file.encoders.length === 0)
     return 'has something else than encoders with `singularValues` and `layers` in `encoders`';
+  return undefined;
+}
+
+export function problemOfProbe(content: unknown): string | undefined {
+  const file = content as Loose<ProbeFile>;
+  if (!file || typeof file !== 'object') return 'is not an object';
+  if (!isText(file.png)) return 'does not say where its picture is (`png`)';
+  if (!isList(file.classes, isText) || file.classes.length === 0) return 'names no `classes`';
+  const cells = file.classes.length ** 2;
+  const isMatrix = (counts: unknown) => isList(counts, Number.isInteger) && counts.length === cells;
+  const { counts } = (file.baseline ?? {}) as Record<string, unknown>;
+  if (!isMatrix(file.counts) || !isMatrix(counts)) return `has something else than ${cells} counts in \`counts\``;
+  return undefined;
+}
+
+export function problemOfNeighbours(content: unknown): string | undefined {
+  const file = content as Loose<NeighboursFile>;
+  if (!file || typeof file !== 'object') return 'is not an object';
+  if (!isText(file.png) || !isCount(file.tileSize) || !isCount(file.columns))
+    return 'does not say where its pictures are (`png`, `tileSize`, `columns`)';
+  if (!isList(file.classes, isText)) return 'names no `classes`';
+  const isNeighbour = (neighbour: unknown) => {
+    const { id, label, similarity } = (neighbour ?? {}) as Record<string, unknown>;
+    return isText(id) && Number.isInteger(label) && Number.isFinite(similarity);
+  };
+  const isImage = (image: unknown) => {
+    const { id, label, guess, neighbours } = (image ?? {}) as Record<string, unknown>;
+    return isText(id) && Number.isInteger(label) && Number.isInteger(guess) && isList(neighbours, isNeighbour);
+  };
+  if (!isList(file.images, isImage)) return 'has something else than images and their neighbours in `images`';
   return undefined;
 }

@@ -27,7 +27,7 @@ function sorted(evaluations: readonly ScoredCheckpoint[]): readonly ScoredCheckp
 }
 
 /** Score and baseline as intervals on one scale, of accuracies from 0 to 100%; the numbers above are its table. */
-function intervals({ metric, score, baseline }: Comparison) {
+export function intervals({ metric, score, baseline }: Comparison) {
   const end = metric === 'accuracy' ? 1 : 1.1 * Math.max(score.interval[1], baseline.interval[1]);
   const at = (value: number) => `${(100 * value) / (end || 1)}%`;
   const bar = ({ value, interval: [low, high] }: Score, y: number, name: string) => svg`
@@ -56,7 +56,7 @@ function gainCell({ metric, gain }: Comparison) {
 }
 
 /** Further figures, each above the baseline's. */
-function measuresOf({ measures = {} }: Evaluation) {
+export function measuresOf({ measures = {} }: Evaluation) {
   const entries = Object.entries(measures);
   if (entries.length === 0) return nothing;
   return html`<dl class="measures">
@@ -111,7 +111,7 @@ function row({ evaluation }: ScoredCheckpoint) {
     </tr>`;
 }
 
-function exportCsv({ run }: Page) {
+export function exportEvaluations({ run }: Page) {
   const header = ['step', 'kind', 'variant', 'labels', 'metric', 'score', 'low', 'high', 'baseline', 'baselineScore'];
   const measures = [...new Set(run.evaluations.flatMap(({ evaluation }) => Object.keys(evaluation.measures ?? {})))];
   const rows = sorted(run.evaluations).map(({ step, evaluation: e }) => [
@@ -133,7 +133,7 @@ function compared({ comparison }: Evaluation): readonly (string | number)[] {
   return [metric, ...figures(score), baseline.name, ...figures(baseline), ...figures(gain)];
 }
 
-function underWay({ evaluating }: Page) {
+export function underWay({ evaluating }: Page) {
   if (!evaluating) return nothing;
   const name = formatEvaluation({ kind: evaluating.kind, labels: 1 });
   return html`<div class="evaluating" role="status">
@@ -177,7 +177,9 @@ export function evaluations(page: Page) {
           beside an honest baseline.
         </p>`;
   const tools = rows.length
-    ? html`<button class="tool" title="Save the evaluations as CSV" @click=${() => exportCsv(page)}>CSV</button>`
+    ? html`<button class="tool" title="Save the evaluations as CSV" @click=${() => exportEvaluations(page)}>
+        CSV
+      </button>`
     : html``;
   return panel({ id: 'evaluations', title: 'Evaluations', tools, body: html`${underWay(page)} ${body}` });
 }

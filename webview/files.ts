@@ -4,7 +4,9 @@ import {
   problemOfClusters,
   problemOfEmbedding,
   problemOfHealth,
+  problemOfNeighbours,
   problemOfPictures,
+  problemOfProbe,
   problemOfRobustness,
 } from './check';
 import { send } from './host';
@@ -15,6 +17,8 @@ const problemOf: Record<keyof RunFiles, (content: unknown) => string | undefined
   clusters: problemOfClusters,
   robustness: problemOfRobustness,
   health: problemOfHealth,
+  probe: problemOfProbe,
+  neighbours: problemOfNeighbours,
 };
 
 type Opened<T> =

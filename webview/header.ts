@@ -91,6 +91,13 @@ function actions(page: Page): Action[] {
       message: { type: 'evaluate' },
       enabled: canJudge,
     },
+    {
+      label: 'Report',
+      icon: 'book',
+      title: 'All that was found out about the checkpoints, side by side',
+      message: { type: 'command', command: 'report' },
+      enabled: here && run.evaluations.length > 0,
+    },
     { label: 'Reveal', icon: 'folder', title: 'Show the run folder', message: revealAction, enabled: here },
   ];
 }

@@ -2,6 +2,7 @@
 import { html } from 'lit';
 import { unsafeHTML } from 'lit/directives/unsafe-html.js';
 import beaker from '@vscode/codicons/src/icons/beaker.svg' with { type: 'text' };
+import book from '@vscode/codicons/src/icons/book.svg' with { type: 'text' };
 import checklist from '@vscode/codicons/src/icons/checklist.svg' with { type: 'text' };
 import error from '@vscode/codicons/src/icons/error.svg' with { type: 'text' };
 import folder from '@vscode/codicons/src/icons/folder-opened.svg' with { type: 'text' };
@@ -19,6 +20,7 @@ import zoomOut from '@vscode/codicons/src/icons/zoom-out.svg' with { type: 'text
 
 const icons = {
   beaker,
+  book,
   checklist,
   error,
   folder,

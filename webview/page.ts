@@ -88,6 +88,10 @@ export function createPage(changed: () => void): Page {
         state = { ...state, run, liveStatus: message.liveStatus, alive: message.alive };
         break;
       }
+      case 'go':
+        choices = { ...choices, cursor: message.step };
+        keep();
+        break;
       case 'lost':
         lost = message.message;
         break;

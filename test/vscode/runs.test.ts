@@ -75,6 +75,13 @@ describe('runs in the editor', () => {
     assert.equal(evaluation?.comparison?.baseline.name, 'random init');
   });
 
+  it('have a report on what was judged, in a panel of its own', async () => {
+    await vscode.commands.executeCommand('tessera.openReport', directory);
+    assert.deepEqual(api.openReports(), [directory]);
+    const labels = vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs.map(({ label }) => label));
+    assert.ok(labels.includes('Report of tiny'), labels.join());
+  });
+
   it('that others made are found by themselves, whole or broken', async () => {
     const runs = workspaceFile('.tessera/runs');
     const foreign = join(runs, '20200101-000000-abcd');

@@ -18,8 +18,10 @@ import {
   embeddingFile,
   healthFile,
   manifest,
+  neighboursFile,
   picturesFile,
   picturesSheet,
+  probeFile,
   robustnessFile,
   robustnessSheet,
   thumbnailSheet,
@@ -48,6 +50,8 @@ const kinds = [
   { part: 'clusters', json: clusterFile, png: clusterSheet },
   { part: 'robustness', json: robustnessFile, png: robustnessSheet },
   { part: 'health', json: healthFile, png: picturesSheet },
+  { part: 'probe', json: probeFile, png: picturesSheet },
+  { part: 'neighbours', json: neighboursFile, png: clusterSheet },
   { part: '', json: picturesFile, png: picturesSheet },
 ];
 const kindOf = (file: string) => kinds.find(({ part }) => file.includes(part))!;
@@ -73,6 +77,7 @@ export interface Dashboard {
 }
 
 export interface OpenOptions {
+  readonly page?: PageName;
   readonly theme?: PageThemeName;
   readonly width?: number;
   readonly height?: number;
@@ -92,9 +97,12 @@ export async function launchBrowser(): Promise<Browser> {
   });
 }
 
-async function bundle() {
+/** The page of a run: its live dashboard, or the report on its checkpoints. */
+export type PageName = 'dashboard' | 'report';
+
+async function bundle(name: PageName) {
   const { outputFiles } = await build({
-    entryPoints: ['webview/dashboard.ts'],
+    entryPoints: [`webview/${name}.ts`],
     bundle: true,
     minify: true,
     format: 'iife',
@@ -106,11 +114,12 @@ async function bundle() {
   return { script: text('.js'), style: text('.css') };
 }
 
-let bundled: ReturnType<typeof bundle> | undefined;
+const bundled: Partial<Record<PageName, ReturnType<typeof bundle>>> = {};
 
 export async function openDashboard(browser: Browser, options: OpenOptions = {}): Promise<Dashboard> {
+  const { page: name = 'dashboard' } = options;
   const { theme = 'dark', width = 1600, height = 1000, reducedMotion = false, media = pretended } = options;
-  const { script, style } = options.bundle ?? (await (bundled ??= bundle()));
+  const { script, style } = options.bundle ?? (await (bundled[name] ??= bundle(name)));
   const { className, kind, variables } = pageThemes[theme];
 
   const html = dashboardHtml({

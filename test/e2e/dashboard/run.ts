@@ -5,7 +5,9 @@ import type {
   EmbeddingFile,
   EventBody,
   HealthFile,
+  NeighboursFile,
   PicturesFile,
+  ProbeFile,
   RobustnessFile,
   RunEvent,
   RunManifest,
@@ -116,6 +118,36 @@ export function scored(step: number, kind: 'probe' | 'knn' | 'finetune', top1: n
       seconds: 41,
     },
   };
+}
+
+/** A probe or kNN with the file of what it found. */
+export function found(kind: 'probe' | 'knn', step: number, top1: number): EventBody {
+  const file = name(kind === 'probe' ? 'probe' : 'neighbours', step);
+  return { ...(scored(step, kind, top1, 0.2) as Extract<EventBody, { type: 'evaluation' }>), file };
+}
+
+/** 200 images of each class; every seventh of a class is taken for the next one. */
+export function probeFile(step: number): ProbeFile {
+  const counts = classes.flatMap((_, truth) =>
+    classes.map((_, answer) => (answer === truth ? 170 : answer === (truth + 1) % classes.length ? 30 : 0)),
+  );
+  const even = counts.map(() => 20);
+  return { step, png: 'media/probe.png', classes, counts, baseline: { name: 'random init', counts: even } };
+}
+
+/** Of the first image of each of four classes, of which one is taken for another. */
+export function neighboursFile(step: number): NeighboursFile {
+  const images = [0, 1, 2, 3].map((label) => ({
+    id: `test/${label}.png`,
+    label,
+    guess: label === 3 ? 4 : label,
+    neighbours: Array.from({ length: 8 }, (_, i) => ({
+      id: `train/${label}-${i}.png`,
+      label: i < 6 ? label : label + 1,
+      similarity: 0.99 - 0.01 * i,
+    })),
+  }));
+  return { step, png: `media/neighbours-${step}.png`, tileSize: size, columns: 9, classes, k: 20, images };
 }
 
 /** A clustering, with the file of its pictures. */

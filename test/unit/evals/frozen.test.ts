@@ -74,7 +74,7 @@ describe('kNN', () => {
     expect(ours).toEqual(bruteForce(train.embeddings, train.labels, test.embeddings, k, temperature, 3));
   });
 
-  it('names of some test images the nearest of the training images that vote', async () => {
+  it('names of some test images the nearest of the training images that vote', () => {
     const { embeddings, labels } = blobs(120, 6, 3, { apart: 0.7 });
     const test = blobs(40, 6, 3, { apart: 0.7, part: 'test' });
     const input = {
