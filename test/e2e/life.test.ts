@@ -99,9 +99,9 @@ describe('the life of a run, from its config to the trash', () => {
     await workbench.dashboard().getByRole('button', { name: 'Stop' }).click();
     await expect.poll(() => chip().textContent(), patience).toBe('stopped');
     await workbench.dashboard().getByRole('slider', { name: /step/i }).last().press('Home');
-    const before = await cursorText().textContent();
+    await expect.poll(() => cursorText().textContent(), patience).toBe('step 1');
     await workbench.reload();
-    await expect.poll(() => cursorText().textContent(), patience).toBe(before);
+    await expect.poll(() => cursorText().textContent(), patience).toBe('step 1');
     expect(await chip().textContent()).toBe('stopped');
   });
 
