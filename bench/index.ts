@@ -32,6 +32,7 @@ const { positionals, values } = parseArgs({
     budget: { type: 'string' },
     seeds: { type: 'string' },
     only: { type: 'string' },
+    embeddings: { type: 'string' },
   },
 });
 const bench = benches[positionals[0] ?? ''];

@@ -47,6 +47,7 @@ const about: Record<EvaluationKind, string> = {
   knn: vscode.l10n.t('nearest neighbours in the embedding vote'),
   probe: vscode.l10n.t('a linear classifier on the frozen encoder'),
   cluster: vscode.l10n.t('k-means, matched with the classes'),
+  tsne: vscode.l10n.t('a map of the embeddings, with its trustworthiness; needs no labels'),
   health: vscode.l10n.t('spread and rank of the embeddings; needs no labels'),
   robustness: vscode.l10n.t('a linear classifier on corrupted images, 15 corruptions at 5 severities'),
   transfer: vscode.l10n.t('probe and fine-tune on another data set (the block "transfer")'),

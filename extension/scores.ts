@@ -63,6 +63,7 @@ function pretrainLine(runs: readonly TrackedRun[]): ScoreLine | undefined {
 const shown: Record<Judging, readonly EvaluationKind[]> = {
   probe: ['probe', 'knn'],
   cluster: ['cluster'],
+  tsne: ['tsne'],
   health: ['health'],
   robustness: ['robustness'],
   transfer: ['transfer'],

@@ -161,6 +161,28 @@ export const HealthConfig = z
     'Look at the embeddings themselves, without labels: spread, ranks, uniformity, alignment and LiDAR, beside a random-init encoder.',
   );
 
+export const TsneConfig = z
+  .strictObject({
+    images: z
+      .int()
+      .min(10)
+      .max(20_000)
+      .default(10_000)
+      .describe('Map at most this many test images (a seeded choice).'),
+    perplexity: z
+      .number()
+      .min(1)
+      .default(30)
+      .describe('How many neighbours each image is to have, in effect; at most a third of the images.'),
+    iterations: positiveInt
+      .max(10_000)
+      .default(1000)
+      .describe('How long to move the points, the first 250 in close quarters.'),
+  })
+  .describe(
+    'Draw a t-SNE map of the embeddings of test images, started from an earlier map of the run, beside that of a random-init encoder. Labels are only looked at to score it.',
+  );
+
 /** By the names of the published files (Hendrycks & Dietterich 2019). */
 export const corruptionNames = [
   'gaussian_noise',
@@ -307,6 +329,7 @@ export const EfficiencyConfig = z
 const evaluationBlocks = {
   probe: ProbeConfig.prefault({}),
   cluster: ClusterConfig.prefault({}),
+  tsne: TsneConfig.prefault({}),
   health: HealthConfig.prefault({}),
   robustness: RobustnessConfig.prefault({}),
   transfer: TransferConfig.optional(),
@@ -347,13 +370,14 @@ export type TransferConfig = z.output<typeof TransferConfig>;
 export type ProbeConfig = z.output<typeof ProbeConfig>;
 export type EfficiencyConfig = z.output<typeof EfficiencyConfig>;
 export type ClusterConfig = z.output<typeof ClusterConfig>;
+export type TsneConfig = z.output<typeof TsneConfig>;
 export type HealthConfig = z.output<typeof HealthConfig>;
 export type FinetuneConfig = z.output<typeof FinetuneConfig>;
 export { PretrainConfig };
 
 export function evaluationSettings(config: EvaluationSettings): EvaluationSettings {
-  const { probe, cluster, health, robustness, transfer, finetune, efficiency } = config;
-  return { probe, cluster, health, robustness, transfer, finetune, efficiency };
+  const { probe, cluster, tsne, health, robustness, transfer, finetune, efficiency } = config;
+  return { probe, cluster, tsne, health, robustness, transfer, finetune, efficiency };
 }
 
 export { localSizeOf, orderCount, tilingOf } from './methods/index';

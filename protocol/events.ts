@@ -19,6 +19,7 @@ export const evaluationKinds = [
   'knn',
   'probe',
   'cluster',
+  'tsne',
   'health',
   'robustness',
   'transfer',
@@ -108,7 +109,7 @@ export type EventBody =
       readonly evaluation: Evaluation;
       /**
        * What it found besides figures: a `ClusterFile` of the kind `cluster`, a `ProbeFile` of `probe`, a `NeighboursFile`
-       * of `knn`, a `HealthFile` of `health`, a `RobustnessFile` of `robustness`.
+       * of `knn`, an `EmbeddingFile` of `tsne`, a `HealthFile` of `health`, a `RobustnessFile` of `robustness`.
        */
       readonly file?: string;
     }
@@ -183,7 +184,10 @@ export interface Distribution {
   readonly values: readonly number[];
 }
 
-/** `media/embedding-<step>.json`: a t-SNE map of held-out images. `png` is a sheet of thumbnails, `columns` wide. */
+/**
+ * `media/embedding-<step>.json`: a t-SNE map of held-out images. `sheet` is a WebP of their thumbnails, `columns` wide. `png`
+ * shows the images where the map puts them, if an evaluation drew it.
+ */
 export interface EmbeddingFile {
   readonly step: number;
   /** [x0, y0, x1, y1, ...] */
@@ -194,11 +198,14 @@ export interface EmbeddingFile {
   readonly classes?: readonly string[];
   /** k-means cluster per point, computed on the embeddings. */
   readonly clusters: readonly number[];
-  readonly png: string;
+  readonly sheet: string;
+  readonly png?: string;
   readonly thumbnailSize: number;
   readonly columns: number;
   readonly perplexity: number;
   readonly seed: number;
+  /** The step of the map that it was started from; absent where the principal components were its start. */
+  readonly startedFrom?: number;
   readonly iterations: number;
   readonly kl: number;
   readonly trustworthiness: number;

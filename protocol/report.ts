@@ -80,6 +80,7 @@ const figureTitles: Partial<Record<EvaluationKind, string>> = {
   probe: 'what is taken for what (rows: class, columns: answer; the probe left, random init right)',
   knn: 'test images and, to the right, the training images nearest to each',
   cluster: 'test images nearest to the centre of each cluster',
+  tsne: 'test images where the map puts them, one of those that share a place',
   robustness: 'a test image as it is, and under each corruption at each severity',
 };
 

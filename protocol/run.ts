@@ -47,6 +47,7 @@ export interface Run {
   readonly metrics: Readonly<Record<string, MetricSeries>>;
   readonly checkpoints: readonly Checkpoint[];
   readonly pictures: readonly { readonly step: number; readonly file: string }[];
+  /** Ascending. */
   readonly embeddings: readonly { readonly step: number; readonly file: string; readonly kl: number }[];
   readonly evaluations: readonly ScoredCheckpoint[];
   /** The evaluations that came to their end, and with which settings. */
@@ -134,7 +135,7 @@ function change(run: Run, event: RunEvent): Partial<Run> {
     case 'pictures':
       return { pictures: [...run.pictures, { step: event.step, file: event.file }] };
     case 'embedding':
-      return { embeddings: [...run.embeddings, { step: event.step, file: event.file, kl: event.kl }] };
+      return { embeddings: withMap(run.embeddings, { step: event.step, file: event.file, kl: event.kl }) };
     case 'checkpoint': {
       const { step, path, bytes, time, removed } = event;
       const others = run.checkpoints.filter((c) => c.step !== step && !removed.includes(c.step));
@@ -159,6 +160,11 @@ function change(run: Run, event: RunEvent): Partial<Run> {
     case 'notice':
       return { notices: [...run.notices, noticeOf(event)] };
   }
+}
+
+/** One map a step, ascending: an evaluation may draw one of a step that has one, or of an earlier one. */
+function withMap(maps: Run['embeddings'], map: Run['embeddings'][number]): Run['embeddings'] {
+  return [...maps.filter(({ step }) => step < map.step), map, ...maps.filter(({ step }) => step > map.step)];
 }
 
 /** Asked again, the same question has one answer. */

@@ -45,8 +45,8 @@ function problemOfRelations({ similarities, distributions }: NonNullable<Loose<P
 export function problemOfEmbedding(content: unknown): string | undefined {
   const file = content as Loose<EmbeddingFile>;
   if (!file || typeof file !== 'object') return 'is not an object';
-  if (!isText(file.png) || !isCount(file.thumbnailSize) || !isCount(file.columns))
-    return 'does not say where its thumbnails are (`png`, `thumbnailSize`, `columns`)';
+  if (!isText(file.sheet) || !isCount(file.thumbnailSize) || !isCount(file.columns))
+    return 'does not say where its thumbnails are (`sheet`, `thumbnailSize`, `columns`)';
   if (!isList(file.ids, isText)) return 'lists no `ids`';
   const count = file.ids.length;
   if (!isList(file.points, Number.isFinite) || file.points.length !== 2 * count)

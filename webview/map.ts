@@ -215,6 +215,12 @@ export function createMap(page: Page) {
         <dd>${map.seed}</dd>
       </div>
       <div>
+        <dt>started from</dt>
+        <dd>
+          ${map.startedFrom === undefined ? 'principal components' : `the map of step ${formatStep(map.startedFrom)}`}
+        </dd>
+      </div>
+      <div>
         <dt>iterations</dt>
         <dd>${formatStep(map.iterations)}</dd>
       </div>
@@ -324,7 +330,7 @@ export function createMap(page: Page) {
       const canvas = root.querySelector<HTMLCanvasElement>('.map .points');
       if (!canvas || !shown) return;
       const map = shown;
-      const sheet = page.files.image(map.png);
+      const sheet = page.files.image(map.sheet);
       const marked = hovered >= 0 ? hovered : selected;
       drawMap(canvas, theme, {
         points: map.points,

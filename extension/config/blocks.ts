@@ -10,7 +10,16 @@ export interface BlockPlace {
   readonly written: boolean;
 }
 
-const blocks: readonly Block[] = ['pretrain', 'probe', 'cluster', 'health', 'robustness', 'transfer', 'finetune'];
+const blocks: readonly Block[] = [
+  'pretrain',
+  'probe',
+  'cluster',
+  'tsne',
+  'health',
+  'robustness',
+  'transfer',
+  'finetune',
+];
 
 /** Empty for a text that is not an object at all. */
 export function findBlocks(text: string): BlockPlace[] {

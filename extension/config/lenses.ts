@@ -89,6 +89,7 @@ const usual: ReadonlySet<Judging> = new Set(['probe', 'cluster', 'finetune']);
 const judgings: Record<Judging, readonly [title: string, what: string]> = {
   probe: ['$(beaker) Probe', 'Judge the newest checkpoint by a linear classifier on the frozen encoder'],
   cluster: ['$(graph-scatter) Cluster', 'Judge the newest checkpoint by k-means on the embeddings of the test images'],
+  tsne: ['$(map) t-SNE', 'Map the embeddings of test images by the newest checkpoint'],
   health: ['$(pulse) Health', 'Look at how the embeddings of the newest checkpoint spread; needs no labels'],
   robustness: ['$(shield) Robustness', 'Judge the newest checkpoint on corrupted test images'],
   transfer: ['$(references) Transfer', 'Judge the newest checkpoint on another data set'],

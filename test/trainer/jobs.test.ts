@@ -61,7 +61,7 @@ describe('the jobs, from the command line', () => {
     const map = JSON.parse(await readFile(join(directory, embeddings[0]!.file), 'utf8')) as EmbeddingFile;
     expect(map.ids).toHaveLength(40);
     expect(map.points).toHaveLength(80);
-    expect(existsSync(join(directory, map.png))).toBe(true);
+    expect(existsSync(join(directory, map.sheet))).toBe(true);
     expect(metrics['eval/knn_top1']!.steps).toEqual([30, 40]);
     expect(metrics['eval/probe_top1']!.steps).toEqual([30, 40]);
   });

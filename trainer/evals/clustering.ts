@@ -1,13 +1,12 @@
 import type { ClusterConfig } from '../../protocol/config';
 import type { Evaluation } from '../../protocol/events';
-import { random } from '../random/random';
 import { adjustedRandIndex, contingency, matchClasses, normalizedMutualInformation } from './agreement';
 import { squaredDistance, unitRows, type Points } from './distances';
 import { kmeans, type Clustering } from './kmeans';
 import { checkLabels } from './labels';
 import { report } from './report';
 import { silhouette } from './silhouette';
-import { take, takeRows } from './subset';
+import { choose, take, takeRows } from './subset';
 import type { Embeddings, Watch } from './types';
 
 /** What clustering sees: two encoders' embeddings of the same test images, and labels to score by. */
@@ -117,12 +116,6 @@ function nearestToCentres(points: Points, { clusters, centres }: Clustering, mos
 function unitRowsOf({ values, width }: Embeddings, chosen: Int32Array): Embeddings {
   const rows = { values: takeRows(values, width, chosen), size: chosen.length, width };
   return { ...rows, values: unitRows(rows) };
-}
-
-/** At most `most` of `size` rows, a seeded choice, ascending. */
-function choose(size: number, most: number, seed: number, what: string): Int32Array {
-  if (size <= most) return Int32Array.from({ length: size }, (_, i) => i);
-  return random(seed, what).permutation(size).slice(0, most).sort();
 }
 
 /** Says before anything is computed that there are more clusters than test images to form them. */

@@ -33,27 +33,6 @@ export function squaredDistance(a: Points, i: number, b: Points, j: number): num
   return s0 + s1 + (s2 + s3);
 }
 
-/** Squared distances from row `i` to every row, into `out` [size]. */
-export function distancesFrom(points: Points, i: number, out: Float64Array): void {
-  for (let j = 0; j < points.size; j++) out[j] = squaredDistance(points, i, points, j);
-}
-
-/** The `count` rows nearest to row `self`, itself excluded; of equally far ones the first. Ascending row numbers. */
-export function nearest(distances: Float64Array, self: number, count: number): Int32Array {
-  const others = distances.slice();
-  others[self] = Infinity;
-  const farthest = others.toSorted()[count - 1]!;
-  let room = count;
-  for (const d of others) if (d < farthest) room--;
-  const rows = new Int32Array(count);
-  let found = 0;
-  for (let j = 0; found < count; j++) {
-    const d = others[j]!;
-    if (d < farthest || (d === farthest && room-- > 0)) rows[found++] = j;
-  }
-  return rows;
-}
-
 /** Rows scaled to length 1 (a zero row stays zero). */
 export function unitRows({ values, size, width }: Points): Float32Array {
   const units = new Float32Array(values.length);

@@ -16,6 +16,7 @@ export {
   type Classify,
   type RobustnessResult,
 } from './robustness';
+export { mapEmbeddings, mapEvaluation, startFrom, type EmbeddingMap, type Place } from './map';
 export { trustworthiness } from './trustworthiness';
 export { tsne, type TsneMap, type TsneOptions } from './tsne';
 export type {

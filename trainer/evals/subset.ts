@@ -1,6 +1,12 @@
 import { random } from '../random/random';
 import type { LabelledEmbeddings } from './types';
 
+/** At most `most` of `size` rows, a seeded choice, ascending. With the same seed and name more of them contain fewer. */
+export function choose(size: number, most: number, seed: number, what: string): Int32Array {
+  if (size <= most) return Int32Array.from({ length: size }, (_, i) => i);
+  return random(seed, what).permutation(size).slice(0, most).sort();
+}
+
 /**
  * Which images a label budget buys: round(share * n) of each class (see `checkShares`), a seeded choice, in ascending order. With the same seed a larger share contains the smaller one.
  */

@@ -1,4 +1,7 @@
-import { distancesFrom, nearest, type Points } from './distances';
+import type { Engine } from '../engine/types';
+import type { Points } from './distances';
+import { mostSimilar } from './knn';
+import { nearnessBlocks } from './neighbours';
 import { createPace } from './pace';
 import type { Watch } from './types';
 
@@ -9,6 +12,7 @@ import type { Watch } from './types';
  * @param map [x0, y0, x1, y1, ...], one point per row of `points`.
  */
 export async function trustworthiness(
+  engine: Engine,
   points: Points,
   map: Float64Array,
   k = 12,
@@ -19,20 +23,30 @@ export async function trustworthiness(
     throw new Error(`Trustworthiness of ${size} points needs a k from 1 to less than ${size / 2}, got ${k}.`);
   }
   const pace = createPace(watch.signal);
-  const plane = { values: map, size, width: 2 };
-  const there = new Float64Array(size);
   const here = new Float64Array(size);
   let cost = 0;
-  for (let i = 0; i < size; i++) {
-    distancesFrom(points, i, there);
-    distancesFrom(plane, i, here);
-    there[i] = Infinity;
-    for (const j of nearest(here, i, k)) {
-      let rank = 1;
-      for (const d of there) if (d < there[j]!) rank++;
-      cost += Math.max(0, rank - k);
+  for await (const { first, count, nearness } of nearnessBlocks(engine, points, points, watch)) {
+    for (let b = 0; b < count; b++) {
+      const i = first + b;
+      nearnessInMap(map, i, here);
+      const there = nearness.subarray(b * size, (b + 1) * size);
+      there[i] = -Infinity;
+      for (const j of mostSimilar(here, k).rows) {
+        const nearnessOfJ = there[j]!;
+        let rank = 1;
+        for (let other = 0; other < size; other++) if (there[other]! > nearnessOfJ) rank++;
+        cost += Math.max(0, rank - k);
+      }
+      await pace();
     }
-    await pace();
   }
   return 1 - (2 / (size * k * (2 * size - 3 * k - 1))) * cost;
+}
+
+/** The higher, the nearer to point `i` of the map, itself the farthest, into `nearness` [size]. */
+export function nearnessInMap(map: Float64Array, i: number, nearness: Float64Array): void {
+  for (let j = 0; j < nearness.length; j++) {
+    nearness[j] = -((map[2 * j]! - map[2 * i]!) ** 2) - (map[2 * j + 1]! - map[2 * i + 1]!) ** 2;
+  }
+  nearness[i] = -Infinity;
 }

@@ -1,9 +1,10 @@
+import type { Engine } from '../engine/types';
 import { random } from '../random/random';
 import { affinities, type Affinities } from './affinities';
 import type { Points } from './distances';
 import { createPace } from './pace';
 import { principalPlane } from './pca';
-import { createQuadtree } from './quadtree';
+import { createRepulsion, type Repulsion } from './repulsion';
 import type { Watch } from './types';
 
 export interface TsneOptions {
@@ -11,8 +12,11 @@ export interface TsneOptions {
   /** Effective number of neighbours; default 30, less where there are too few points. At most (n - 1) / 3. */
   readonly perplexity?: number;
   readonly iterations?: number;
-  /** Barnes-Hut accuracy: 0 is exact. */
-  readonly theta?: number;
+  /**
+   * An earlier map of these points, to be found again in this one: [x0, y0, x1, y1, ...] in any units. The two first
+   * principal components by default.
+   */
+  readonly start?: Float64Array;
 }
 
 export interface TsneMap {
@@ -29,15 +33,15 @@ const EXAGGERATION = 12;
 const EARLY = 250;
 
 /**
- * t-SNE (van der Maaten & Hinton 2008), with the Barnes-Hut approximation of its repulsion (van der Maaten
- * 2014), started from the two first principal components (Kobak & Berens 2019) scaled to 1e-4, with a learning
- * rate of n / exaggeration (Belkina et al. 2019). A pure function of the points and the seed, which draws
+ * t-SNE (van der Maaten & Hinton 2008), its repulsion by interpolation on a grid (Linderman et al. 2019), started from
+ * the two first principal components (Kobak & Berens 2019) or from an earlier map, scaled to 1e-4, with a learning
+ * rate of n / exaggeration (Belkina et al. 2019). A pure function of the points, the start and the seed, which draws
  * the small noise that sets equal points apart.
  */
-export async function tsne(points: Points, options: TsneOptions, watch: Watch = {}): Promise<TsneMap> {
+export async function tsne(engine: Engine, points: Points, options: TsneOptions, watch: Watch = {}): Promise<TsneMap> {
   const { size } = points;
   if (size < 4) throw new Error(`t-SNE needs at least 4 images, got ${size}: raise \`data.test\`.`);
-  const { seed, iterations = 1000, theta = 0.5 } = options;
+  const { seed, iterations = 1000 } = options;
   const most = (size - 1) / 3;
   const perplexity = options.perplexity ?? Math.min(30, most);
   if (!(perplexity >= 1 && perplexity <= most)) {
@@ -46,20 +50,20 @@ export async function tsne(points: Points, options: TsneOptions, watch: Watch = 
     );
   }
 
-  const pace = createPace(watch.signal);
-  const p = await affinities(points, perplexity, pace);
-  const y = start(points, seed);
-  const tree = createQuadtree(size);
+  const p = await affinities(engine, points, perplexity, watch);
+  const y = small(options.start ?? principalPlane(points, seed), seed);
+  const repulsion = createRepulsion();
   const gradient = new Float64Array(2 * size);
   const velocity = new Float64Array(2 * size);
   const gains = new Float64Array(2 * size).fill(1);
   // Belkina's rate is for a gradient with its factor 4, which `klGradient` has.
   const rate = Math.max(size / EXAGGERATION / 4, 50);
 
+  const pace = createPace(watch.signal);
   for (let iteration = 0; iteration < iterations; iteration++) {
     const early = iteration < EARLY;
     if (iteration === EARLY) velocity.fill(0);
-    klGradient(p, early ? EXAGGERATION : 1, y, tree, theta, gradient);
+    klGradient(p, early ? EXAGGERATION : 1, y, repulsion, gradient);
     descend(y, gradient, velocity, gains, rate, early ? 0.5 : 0.8);
     if (iteration % 10 === 0) watch.onProgress?.(iteration / iterations, `t-SNE ${iteration} of ${iterations}`);
     await pace();
@@ -67,13 +71,16 @@ export async function tsne(points: Points, options: TsneOptions, watch: Watch = 
   return { points: y, kl: divergence(p, y), perplexity, iterations };
 }
 
-function start(points: Points, seed: number): Float64Array {
-  const plane = principalPlane(points, seed);
+/** A map as a start: centred, with a root mean square of 1e-4 along its first axis, and a little noise. */
+function small(map: Float64Array, seed: number): Float64Array {
+  const size = map.length / 2;
+  const mean = [0, 0];
+  map.forEach((value, at) => (mean[at % 2]! += value / size));
   let squares = 0;
-  for (let i = 0; i < points.size; i++) squares += plane[2 * i]! ** 2;
-  const scale = squares > 0 ? 1e-4 / Math.sqrt(squares / points.size) : 0;
+  for (let i = 0; i < size; i++) squares += (map[2 * i]! - mean[0]!) ** 2;
+  const scale = squares > 0 ? 1e-4 / Math.sqrt(squares / size) : 0;
   const noise = random(seed, 't-SNE noise');
-  return plane.map((value) => value * scale + 1e-6 * noise.normal());
+  return map.map((value, at) => (value - mean[at % 2]!) * scale + 1e-6 * noise.normal());
 }
 
 /** dKL/dy = 4 sum_j (p_ij - q_ij / Z) q_ij (y_i - y_j), into `gradient`. */
@@ -81,21 +88,21 @@ function klGradient(
   { starts, columns, values }: Affinities,
   exaggeration: number,
   y: Float64Array,
-  tree: ReturnType<typeof createQuadtree>,
-  theta: number,
+  repulsion: Repulsion,
   gradient: Float64Array,
 ): void {
   const size = starts.length - 1;
-  tree.build(y);
-  let z = 0;
-  for (let i = 0; i < size; i++) z += tree.repel(y, i, theta, gradient);
+  const z = repulsion.of(y, gradient);
   for (let i = 0; i < size; i++) {
+    const xi = y[2 * i]!;
+    const yi = y[2 * i + 1]!;
+    const end = starts[i + 1]!;
     let x = 0;
     let v = 0;
-    for (let at = starts[i]!; at < starts[i + 1]!; at++) {
-      const j = columns[at]!;
-      const dx = y[2 * i]! - y[2 * j]!;
-      const dy = y[2 * i + 1]! - y[2 * j + 1]!;
+    for (let at = starts[i]!; at < end; at++) {
+      const j = 2 * columns[at]!;
+      const dx = xi - y[j]!;
+      const dy = yi - y[j + 1]!;
       const pull = values[at]! / (1 + dx * dx + dy * dy);
       x += pull * dx;
       v += pull * dy;
@@ -120,6 +127,16 @@ function descend(
     velocity[c] = momentum * velocity[c]! - rate * gains[c]! * gradient[c]!;
     y[c]! += velocity[c]!;
   }
+}
+
+/** The KL divergence of any map of the points, in nats. */
+export async function divergenceOf(
+  engine: Engine,
+  points: Points,
+  map: Float64Array,
+  perplexity: number,
+): Promise<number> {
+  return divergence(await affinities(engine, points, perplexity), map);
 }
 
 /** KL(P || Q) over the neighbours, with the exact normaliser of Q. */

@@ -168,7 +168,8 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       }
       if (due(settings.embedEvery)) {
         await beside(async () => {
-          for (const event of await (await mapper()).map(directory, state, step, requests.ending)) emit(event);
+          for (const event of await (await mapper()).map(directory, session.run(), state, step, requests.ending))
+            emit(event);
         });
       }
       // Last, so that a checkpoint stands for everything up to its step.

@@ -141,7 +141,7 @@ export async function openDashboard(browser: Browser, options: OpenOptions = {})
       send('text/html', html.replace('<body>', `<body class="${className}" data-vscode-theme-kind="${kind}">`));
     else if (path === 'dashboard.js') send('text/javascript', script);
     else if (path === 'dashboard.css') send('text/css', style);
-    else if (path.endsWith('.png'))
+    else if (/\.(png|webp)$/.test(path))
       media.png(path.replace(/^run\//, '')).then(
         (png) => send('image/png', png),
         () => response.writeHead(404).end(),

@@ -22,7 +22,7 @@ const embedding = {
   points: [0, 1, 2, 3],
   ids: ['a', 'b'],
   clusters: [0, 1],
-  png: 'media/b.png',
+  sheet: 'media/b.webp',
   thumbnailSize: 32,
   columns: 2,
 };

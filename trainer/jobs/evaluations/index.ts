@@ -9,6 +9,7 @@ import { health } from './health';
 import { pretext } from './pretext';
 import { robustness } from './robustness';
 import { transfer } from './transfer';
+import { tsne } from './tsne';
 
 export type { Evaluate, EvaluationContext } from './context';
 
@@ -24,6 +25,7 @@ export const evaluations: Record<EvaluationKind, Entry> = {
   knn: { evaluate: knn, blocks: ['probe'] },
   probe: { evaluate: probe, blocks: ['probe'] },
   cluster: { evaluate: cluster, blocks: ['cluster'] },
+  tsne: { evaluate: tsne, blocks: ['tsne'] },
   health: { evaluate: health, blocks: ['health'] },
   robustness: { evaluate: robustness, blocks: ['robustness', 'probe'] },
   transfer: { evaluate: transfer, blocks: ['transfer', 'probe', 'finetune'] },
