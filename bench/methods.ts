@@ -9,10 +9,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listRuns, readRun, runsFolder } from '../client/index';
-import type { EvaluationKind } from '../protocol/events';
-import { formatBytes, formatInterval, formatPercent } from '../protocol/format';
+import type { Evaluation, EvaluationKind } from '../protocol/events';
+import { formatBytes, formatComparison, formatInterval, formatPercent } from '../protocol/format';
 import { markdownTable } from '../protocol/markdown';
 import type { Run } from '../protocol/run';
+import { ExperimentConfig, evaluationSettings } from '../protocol/config';
 import { evaluateRun, launch, watchTraining } from '../trainer/cli/jobs';
 import { createOutput } from '../trainer/cli/output';
 
@@ -99,6 +100,7 @@ export async function methods({ images, out = 'methods', budget = '300', seeds =
   await writeFile(speedsFile, JSON.stringify(speeds, null, 2));
 
   const done: Done[] = [];
+  const supervised: string[] = [];
   for (let seed = 0; seed < Number(seeds); seed++) {
     for (const method of names) {
       const { batchSize = BATCH } = recipes[method] as { batchSize?: number };
@@ -106,16 +108,39 @@ export async function methods({ images, out = 'methods', budget = '300', seeds =
       const length = { steps, logEvery: 50, ...silent, checkpointEvery: 500, keepCheckpoints: 1 };
       const directory = await run(`${method}-${seed}`, config(method, seed, length));
       await evaluateRun(directory, { kinds: judged, suite: true }, createOutput(false));
-      done.push({ method, run: await readRun(directory) });
+      done.push({ method, directory, run: await readRun(directory) });
       console.log(results(done, speeds));
     }
+    if (names.includes('mae') && names.includes('rotation')) {
+      const { directory } = done.findLast(({ method }) => method === 'mae')!;
+      supervised.push(await supervise(directory, Number(budget), speeds.rotation!));
+    }
   }
-  return results(done, speeds);
+  const table = `${results(done, speeds)}\n\n${supervised.join('\n')}`;
+  console.log(table);
+  return table;
 }
 
 interface Done {
   readonly method: string;
+  readonly directory: string;
   readonly run: Run;
+}
+
+/**
+ * The same backbone trained with all labels for the same time, from scratch and from a checkpoint. An update does what one of
+ * rotation does, which classifies each image in four poses, so that its speed is known.
+ */
+async function supervise(directory: string, budget: number, rotationSpeed: number): Promise<string> {
+  const run = await readRun(directory);
+  const config = ExperimentConfig.parse(run.manifest.config);
+  const steps = Math.floor((budget * rotationSpeed * 4) / BATCH);
+  const finetune = { labels: [1], steps, batchSize: BATCH, layerDecay: 1, optimizer };
+  const settings = evaluationSettings({ ...config, finetune: ExperimentConfig.shape.finetune.parse(finetune) });
+  await evaluateRun(directory, { kinds: ['finetune'], suite: true, settings }, createOutput(false));
+  const { evaluations } = await readRun(directory);
+  const row = evaluations.find(({ evaluation }) => evaluation.kind === 'finetune' && evaluation.labels === 1);
+  return `Supervised, all labels, ${steps} updates: ${formatComparison(row!.evaluation)}`;
 }
 
 /** One line a method, the seeds beside each other; then the baselines, which are the same for all methods. */
@@ -148,7 +173,11 @@ function scores(runs: readonly Run[], of: 'score' | 'baseline'): string[] {
   ];
 }
 
+/** With the fewest labels, where there are several: the table fine-tunes with a few. */
 const evaluationOf = (run: Run, kind: EvaluationKind) =>
-  run.evaluations.find(({ evaluation }) => evaluation.kind === kind)?.evaluation;
+  run.evaluations
+    .map(({ evaluation }) => evaluation)
+    .filter((evaluation) => evaluation.kind === kind)
+    .reduce<Evaluation | undefined>((least, one) => (least && least.labels <= one.labels ? least : one), undefined);
 
 const measureOf = (run: Run, kind: EvaluationKind, name: string) => evaluationOf(run, kind)?.measures?.[name];

@@ -172,8 +172,10 @@ export const TsneConfig = z
     perplexity: z
       .number()
       .min(1)
-      .default(30)
-      .describe('How many neighbours each image is to have, in effect; at most a third of the images.'),
+      .optional()
+      .describe(
+        'How many neighbours each image is to have, in effect; at most a third of the images. By default 30, or that third.',
+      ),
     iterations: positiveInt
       .max(10_000)
       .default(1000)

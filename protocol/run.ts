@@ -50,7 +50,7 @@ export interface Run {
   /** Ascending. */
   readonly embeddings: readonly { readonly step: number; readonly file: string; readonly kl: number }[];
   readonly evaluations: readonly ScoredCheckpoint[];
-  /** The evaluations that came to their end, and with which settings. */
+  /** The evaluations that came to their end, and with which settings: several of a kind where these differed. */
   readonly evaluated: readonly { readonly step: number; readonly kind: EvaluationKind; readonly key: string }[];
   /** The newest report: its file, relative to the run directory, and what its suite could not do. */
   readonly report?: { readonly file: string; readonly leftOut: readonly string[] };
@@ -152,7 +152,8 @@ function change(run: Run, event: RunEvent): Partial<Run> {
     }
     case 'evaluated': {
       const { step, kind, key } = event;
-      const others = run.evaluated.filter((done) => done.step !== step || done.kind !== kind);
+      // By other settings it may be done as well.
+      const others = run.evaluated.filter((done) => done.step !== step || done.kind !== kind || done.key !== key);
       return { evaluating: undefined, evaluated: [...others, { step, kind, key }] };
     }
     case 'report':

@@ -9,14 +9,17 @@ import { createConfusion } from './confusion';
 import { exportEvaluations, underWay } from './evaluations';
 import { createHealth } from './health';
 import { listen, send } from './host';
+import { createMap } from './map';
 import { createNeighbours } from './neighbours';
 import { nearest } from './numbers/nearest';
 import { createPage, cursorStep } from './page';
 import { panel } from './panel';
 import { createRobustness } from './robustness';
 import { scoreCurves } from './score-curves';
+import { onThemeChange, readTheme } from './theme';
 
 const root = document.body;
+let theme = readTheme();
 let frame = 0;
 
 /** However many rows and clicks arrive, the page is laid out once per frame of the display. */
@@ -25,10 +28,15 @@ function changed() {
 }
 
 const page = createPage(changed);
+const map = createMap(page);
 /** What was found in pictures, in the order of the page. */
 const panels: readonly { render(): unknown; draw?(root: ParentNode): void }[] = [
   createConfusion(page),
   createNeighbours(page),
+  {
+    render: () => (page.run.embeddings.length > 0 ? map.render(theme, () => root) : nothing),
+    draw: (root) => map.draw(root, theme),
+  },
   createClusters(page),
   createRobustness(page),
   createHealth(page),
@@ -101,6 +109,10 @@ function paint() {
   for (const one of panels) one.draw?.(root);
 }
 
+onThemeChange(() => {
+  theme = readTheme();
+  changed();
+});
 window.addEventListener('resize', changed);
 listen(page.receive);
 paint();

@@ -83,6 +83,22 @@ describe('the jobs, from the command line', () => {
     expect(existsSync(join(directory, 'evaluations', 'step-000040-finetune-1.safetensors'))).toBe(true);
   });
 
+  it('maps test images of each checkpoint, started from the map before, with scores and a picture', async () => {
+    const told = json(await tessera(folder, 'evaluate', '--kind', 'tsne', '--step', '30,40', '--json'));
+    const rows = told.flatMap((event) => (event.type === 'evaluation' ? [event] : []));
+    expect(rows.map(({ step }) => step)).toEqual([30, 40]);
+    for (const { step, file, evaluation } of rows) {
+      expect(evaluation.comparison!.baseline.name).toBe('random init');
+      expect(evaluation.measures!.trustworthiness!.score).toBeGreaterThan(0.5);
+      expect(evaluation.measures!.kl!.score).toBeGreaterThan(0);
+      const map = JSON.parse(await readFile(join(directory, file!), 'utf8')) as EmbeddingFile;
+      expect(map).toMatchObject({ step, startedFrom: step });
+      expect(existsSync(join(directory, map.png!))).toBe(true);
+    }
+    const { embeddings } = await readRun(directory);
+    expect(embeddings.map(({ step, file }) => [step, file])).toEqual(rows.map(({ step, file }) => [step, file]));
+  });
+
   it('clusters the test images, with pictures of each cluster', async () => {
     const told = await tessera(folder, 'evaluate', '--kind', 'cluster', '--json');
     const [scored] = json(told).filter((event) => event.type === 'evaluation');

@@ -34,6 +34,27 @@ const saved = (step: number, removed: number[] = []): EventBody => ({
   removed,
 });
 
+const mapped = (step: number, file: string): EventBody => ({ type: 'embedding', step, file, kl: 1 });
+
+describe('maps of embeddings', () => {
+  it('are one a step, ascending, however late an evaluation draws one', () => {
+    const { embeddings } = replay(numbered([mapped(10, 'a'), mapped(30, 'b'), mapped(10, 'c'), mapped(20, 'd')]));
+    expect(embeddings.map(({ step, file }) => [step, file])).toEqual([
+      [10, 'c'],
+      [20, 'd'],
+      [30, 'b'],
+    ]);
+  });
+});
+
+describe('what is evaluated', () => {
+  it('stays so by each of the settings that it was done by', () => {
+    const done = (key: string): EventBody => ({ type: 'evaluated', step: 10, kind: 'finetune', key });
+    const { evaluated } = replay(numbered([done('few labels'), done('all labels'), done('few labels')]));
+    expect(evaluated.map(({ key }) => key).sort()).toEqual(['all labels', 'few labels']);
+  });
+});
+
 const step = fc.integer({ min: 1, max: 100 });
 const anyBody: fc.Arbitrary<EventBody> = fc.oneof(
   step.map((from) => launched(from - 1)),
@@ -41,7 +62,7 @@ const anyBody: fc.Arbitrary<EventBody> = fc.oneof(
   fc.tuple(step, fc.double({ noNaN: true })).map(([at, loss]) => row(at, loss)),
   fc.tuple(step, fc.array(step)).map(([at, removed]) => saved(at, removed)),
   step.map((at): EventBody => ({ type: 'pictures', step: at, file: 'r' })),
-  step.map((at): EventBody => ({ type: 'embedding', step: at, file: 'e', kl: 1 })),
+  step.map((at) => mapped(at, 'e')),
   step.map((at): EventBody => ({ type: 'evaluating', step: at, kind: 'knn', done: 0.5, message: 'm' })),
   fc.string().map((message): EventBody => ({ type: 'notice', level: 'info', message })),
   fc.constantFrom('warning', 'info').map((level): EventBody => ({ type: 'notice', level, message: 'm', cause: 'std' })),

@@ -13,7 +13,7 @@ export async function tsne(context: EvaluationContext): Promise<void> {
   const { images: most, perplexity, iterations } = settings.tsne;
   const source = data.test ?? data.train;
   const chosen = choose(source.size, most, seed, 'mapped images');
-  checkPerplexity(perplexity, chosen.length);
+  check(chosen.length, perplexity);
   const images = subset(source, chosen);
 
   const name = data.test ? 'test' : 'train';
@@ -40,7 +40,7 @@ export async function tsne(context: EvaluationContext): Promise<void> {
   );
   const event = await writeMap(
     session.directory,
-    `media/tsne-${stepName(step)}-n${chosen.length}-p${perplexity}-i${iterations}`,
+    `media/tsne-${stepName(step)}-n${chosen.length}-p${perplexity ?? 'auto'}-i${iterations}`,
     { step, ...shown, classes: data.classes, map, startedFrom: earlier?.step, seed, startedAt },
     { signal: watch.signal, picture: true },
   );
@@ -48,7 +48,7 @@ export async function tsne(context: EvaluationContext): Promise<void> {
   context.tell(evaluation, event.file);
 }
 
-function checkPerplexity(perplexity: number, images: number): void {
+function check(images: number, perplexity = 1): void {
   const most = Math.floor((images - 1) / 3);
   if (images < 10) throw new Error(`${images} images are too few for a map: give at least 10 (\`data.test\`).`);
   if (perplexity > most) {
