@@ -89,6 +89,9 @@ interface MapView {
   readonly marked: number;
 }
 
+/** Larger than any number of points, so that its multiples come by each of them once. */
+const MIXING_PRIME = 1_000_003;
+
 export function drawMap(canvas: HTMLCanvasElement, theme: Theme, view: MapView): void {
   const { clientWidth, clientHeight } = canvas;
   const density = window.devicePixelRatio;
@@ -106,7 +109,7 @@ export function drawMap(canvas: HTMLCanvasElement, theme: Theme, view: MapView):
   const { points, viewport, radius, group, visible, marked } = view;
   const count = points.length / 2;
   // Crowded maps need smaller points; looking closer makes them larger again.
-  const r = Math.min(5, Math.max(1.8, 70 / Math.sqrt(count + 1)) * Math.sqrt(viewport.zoom));
+  const r = Math.min(5, Math.max(1.2, 70 / Math.sqrt(count + 1)) * Math.sqrt(viewport.zoom));
   const paint = (index: number, size: number) => {
     const { x, y } = toScreen(canvas, viewport, radius, points[2 * index] as number, points[2 * index + 1] as number);
     const { colour, shape } = categoryStyle(theme, group(index));
@@ -117,9 +120,10 @@ export function drawMap(canvas: HTMLCanvasElement, theme: Theme, view: MapView):
     context.fill();
     return { x, y };
   };
-  // What is picked out lies on top.
-  for (let i = 0; i < count; i++) if (!visible(i)) paint(i, r);
-  for (let i = 0; i < count; i++) if (visible(i)) paint(i, r);
+  // What is picked out lies on top. Images often come class by class: in their order the last class would hide the others.
+  const nth = (i: number) => (i * MIXING_PRIME) % count;
+  for (let i = 0; i < count; i++) if (!visible(nth(i))) paint(nth(i), r);
+  for (let i = 0; i < count; i++) if (visible(nth(i))) paint(nth(i), r);
   context.globalAlpha = 1;
   if (marked >= 0) {
     const { x, y } = paint(marked, r + 2);

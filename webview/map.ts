@@ -217,7 +217,7 @@ export function createMap(page: Page) {
       <div>
         <dt>started from</dt>
         <dd>
-          ${map.startedFrom === undefined ? 'principal components' : `the map of step ${formatStep(map.startedFrom)}`}
+          ${map.startedFrom === undefined ? 'principal components' : `${map.startedFrom === map.step ? 'an earlier map of step' : 'the map of step'} ${formatStep(map.startedFrom)}`}
         </dd>
       </div>
       <div>

@@ -104,7 +104,16 @@ export async function mapEvaluation(
     kl: { score: map.kl, baseline: baseline.kl },
   };
   const protocol = `t-SNE of ${size} images, perplexity ${map.perplexity}, ${iterations} iterations, seed ${seed}`;
-  const row = { kind: 'tsne' as const, share: 0, trainImages: 0, classes, measures, seed, startedAt };
+  const row = {
+    kind: 'tsne' as const,
+    variant: 'kNN in the map',
+    share: 0,
+    trainImages: 0,
+    classes,
+    measures,
+    seed,
+    startedAt,
+  };
   if (!labels) {
     const seconds = (performance.now() - startedAt) / 1000;
     const figures = { labels: 0, trainImages: 0, testImages: size, classes: 0, measures, seconds };
