@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { trainerEnvironment } from '../client/index';
+import { agreement } from './agreement';
 import { dashboard } from './dashboard';
 import { data } from './data';
 import { editor } from './editor';
@@ -16,6 +17,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   step,
   data,
   map,
+  agreement,
   health,
   methods,
   editor,
@@ -33,6 +35,7 @@ const { positionals, values } = parseArgs({
     seeds: { type: 'string' },
     only: { type: 'string' },
     embeddings: { type: 'string' },
+    run: { type: 'string' },
   },
 });
 const bench = benches[positionals[0] ?? ''];

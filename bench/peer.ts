@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 /** A peer in Python that takes one request a line: a number of steps, answered by their times in ms. */
 export interface Peer {
@@ -13,8 +14,15 @@ export interface Peer {
   stop(): Promise<void>;
 }
 
+const python = process.platform === 'win32' ? 'python' : 'python3';
+
+/** What a script in Python that takes a config prints as JSON. */
+export async function askPeer<T>(script: string, config: unknown): Promise<T> {
+  const { stdout } = await promisify(execFile)(python, [peerFile(script), JSON.stringify(config)]);
+  return JSON.parse(stdout) as T;
+}
+
 export async function startPeer(script: string, config: unknown): Promise<Peer> {
-  const python = process.platform === 'win32' ? 'python' : 'python3';
   // As a person starts it: what this process was given for the trainer's sake is not for the peer.
   const { GLIBC_TUNABLES: _, ...env } = process.env;
   const child = spawn(python, [peerFile(script), JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'], env });
