@@ -44,12 +44,10 @@ export function activate(context: vscode.ExtensionContext): Api {
 
   // The JSON parser, the schema and the search for runs wait until the editor is up.
   const later = async () => {
-    const [{ registerConfigFeatures }, { registerProblems }, { findImages }] = await Promise.all([
-      import('./config/features'),
-      import('./config/problems'),
-      import('./welcome'),
-    ]);
-    context.subscriptions.push(registerConfigFeatures(store), registerProblems());
+    const [{ registerConfigFeatures }, { registerPlanHover }, { registerProblems }, { findImages }] = await Promise.all(
+      [import('./config/features'), import('./config/plan-hover'), import('./config/problems'), import('./welcome')],
+    );
+    context.subscriptions.push(registerConfigFeatures(store), registerPlanHover(launcher, store), registerProblems());
     await discovery.scan();
     setContextKeys(store);
     log.info(`Found ${store.experiments.size} experiments and ${store.runs.size} runs`);

@@ -4,14 +4,21 @@ import * as vscode from 'vscode';
 import type { LaunchError } from '../client';
 import type { RunStore, TrackedRun } from './run-store';
 
+interface ScriptOptions {
+  /** What it reads from its standard input. */
+  readonly input?: string;
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
+}
+
 export interface Launcher {
   /**
    * Starts `dist/trainer.mjs` with `args` and resolves to its run once it has shown a sign of life, or to
    * undefined when it refused, which has been told to the user. `configFile` is where problems are shown.
    */
   launch(title: string, args: readonly string[], configFile: string): Promise<TrackedRun | undefined>;
-  /** Runs one of the bundled scripts to its end and resolves to what it printed. */
-  script(name: string, args: readonly string[]): Promise<string>;
+  /** Runs one of the bundled scripts to its end, or to the signal's, and resolves to what it printed. */
+  script(name: string, args: readonly string[], options?: ScriptOptions): Promise<string>;
 }
 
 export function createLauncher(extensionPath: string, store: RunStore, log: vscode.LogOutputChannel): Launcher {
@@ -51,15 +58,17 @@ export function createLauncher(extensionPath: string, store: RunStore, log: vsco
         return undefined;
       }
     },
-    async script(name, args) {
+    async script(name, args, { input, cwd, signal } = {}) {
       const { execFile } = await import('node:child_process');
       const { nodePath, env } = node();
       return await new Promise((done, fail) => {
-        execFile(nodePath, [dist(name), ...args], { env, maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+        const options = { env, cwd, signal, maxBuffer: 1 << 24 };
+        const child = execFile(nodePath, [dist(name), ...args], options, (error, stdout, stderr) => {
           // A report of what is missing may come with a failing exit code.
           if (error && !stdout) fail(new Error(stderr.trim() || error.message));
           else done(stdout);
         });
+        if (input !== undefined) child.stdin!.end(input);
       });
     },
   };

@@ -4,11 +4,13 @@
  * Exit codes: 0 done, 1 failed, 2 bad usage or a config that will not do, 3 ended before its end and can be resumed.
  */
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { connect, LaunchError, listRuns, readRun, runsFolder } from '../client/index';
 import { evaluationSettings } from '../protocol/config';
 import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
+import { planRows } from '../protocol/plan';
 import { compareRuns, comparisonMarkdown, comparisonText, missingCosts } from './cli/compare';
 import { demo } from './cli/demo';
 import { examine } from './cli/doctor';
@@ -19,7 +21,8 @@ import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
 import { createOutput, printable, table } from './cli/output';
 import { reportOn, writeTo } from './cli/report';
 import { details, detailsText, listText, summarize } from './cli/show';
-import { ConfigError, readConfigFile } from './jobs/config-file';
+import { ConfigError, judgeConfig, readConfigFile } from './jobs/config-file';
+import { plan } from './jobs/plan';
 import { ownVersion } from './jobs/versions';
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -66,6 +69,21 @@ program
   .action(async (config: string, { again, detach, json }: { again?: boolean; detach?: boolean; json?: boolean }) => {
     await readConfigFile(config);
     await train(['pretrain', config, ...(again ? ['--again'] : [])], { detach, json });
+  });
+
+program
+  .command('plan')
+  .description(
+    'what a config will cost here: parameters, FLOPs, memory, time, from its graph and some seconds of steps',
+  )
+  .argument('<config>')
+  .option('--stdin', 'judge the text on standard input as if it stood in that file')
+  .option('--json', 'as JSON')
+  .action(async (config: string, { stdin, json }: { stdin?: boolean; json?: boolean }) => {
+    const planned = await plan(config, stdin ? await judgeConfig(config, await text(process.stdin)) : await readConfigFile(config)); // prettier-ignore
+    if (json) return printJson(planned);
+    print(`${config} on ${planned.engine}${planned.fallback ? `\nwarning: ${planned.fallback}` : ''}`);
+    print(table(planRows(planned)));
   });
 
 program

@@ -1,6 +1,6 @@
 /** The images of an experiment: opened, decoded, cached, and loaded as batches. */
 export { DataError } from './errors';
-export { openData, openTestImages, type Data, type DataOptions, type Progress } from './open';
+export { countImages, openData, openTestImages, type Data, type DataOptions, type Progress } from './open';
 export { evalBatches, subset, type EvalBatch, type ImageSet, type Statistics } from './set';
 export type { CorruptionKey } from './tasks';
 export { createCorrupter, corruptedPixels, type Corrupter } from './corrupter';

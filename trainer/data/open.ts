@@ -79,12 +79,8 @@ const firstTestShape = 1_000_000_000;
  * when something is wrong with the images, or the signal's reason when aborted.
  */
 export async function openData(options: DataOptions): Promise<Data> {
-  const { seed } = options;
-  const listing = holdOut(await list(options), seed);
+  const { listing, trainItems, testItems, allUnlabelled } = await chosenItems(options);
   const { classes, onlyClass } = listing;
-  const trainItems = choose(listing.train, options.train, seed, 'train');
-  const testItems = choose(listing.test ?? [], options.test, seed, 'test');
-  const allUnlabelled = withoutLabels(listing, options.train, seed);
   const unlabelledItems = options.unlabelled ? allUnlabelled : [];
   if (trainItems.length === 0)
     throw new DataError(`data.source: no training images in ${options.source}. Give a folder that holds some`);
@@ -118,6 +114,28 @@ export async function openData(options: DataOptions): Promise<Data> {
   } finally {
     await close();
   }
+}
+
+/** How many images a pretraining goes through in an epoch, and how many are held out, as far as files tell: none is read. */
+export async function countImages(
+  options: Pick<
+    DataOptions,
+    'source' | 'testSource' | 'imageSize' | 'train' | 'test' | 'seed' | 'baseFolder' | 'signal'
+  >,
+): Promise<{ readonly pretrain: number; readonly test: number }> {
+  const { trainItems, testItems, allUnlabelled } = await chosenItems(options);
+  return { pretrain: allUnlabelled.length || trainItems.length, test: testItems.length };
+}
+
+async function chosenItems(options: Parameters<typeof countImages>[0]) {
+  const { seed } = options;
+  const listing = holdOut(await list(options), seed);
+  return {
+    listing,
+    trainItems: choose(listing.train, options.train, seed, 'train'),
+    testItems: choose(listing.test ?? [], options.test, seed, 'test'),
+    allUnlabelled: withoutLabels(listing, options.train, seed),
+  };
 }
 
 /**
@@ -170,7 +188,7 @@ function createReader(options: DataOptions, field: string) {
 
 const shapesSource = 'builtin:shapes';
 
-async function list(options: DataOptions): Promise<Listing> {
+async function list(options: Parameters<typeof countImages>[0]): Promise<Listing> {
   const { source, testSource, signal } = options;
   if (source === shapesSource) return listShapes(options);
   const listing = await listPath(source, 'data.source', options.baseFolder, signal);
@@ -216,7 +234,11 @@ function matched(
   return items.map((item) => ({ ...item, label: numbers[item.label!]! }));
 }
 
-function listShapes({ imageSize, train = shapeCounts.train, test = shapeCounts.test }: DataOptions): Listing {
+function listShapes({
+  imageSize,
+  train = shapeCounts.train,
+  test = shapeCounts.test,
+}: Pick<DataOptions, 'imageSize' | 'train' | 'test'>): Listing {
   const { min, max } = shapeSizes;
   if (imageSize < min || imageSize > max) {
     throw new DataError(

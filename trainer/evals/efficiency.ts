@@ -1,6 +1,5 @@
 /** What training and embedding cost on this machine: counted from the steps' graphs, and measured. */
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import type { Measure } from '../../protocol/events';
 import { stepCost } from '../engine/cost';
 import { size, specsOf } from '../engine/shapes';
 import type { Engine, HostTensors, Program, Specs, Step, TypedArray } from '../engine/types';
@@ -35,19 +34,46 @@ export interface EfficiencyOptions {
 const WARM_UP = 2;
 const LEAST_RUNS = 3;
 
-/**
- * Parameters of the encoder and of all that is trained; FLOPs per image (a multiply-add is two) of embedding and of a
- * training step, which may see several views of the image; images per second of both, by the median of the runs.
- */
-export async function efficiencyFigures(
+/** FLOPs per image (a multiply-add is two) of embedding and of a training step, which may see several views of the image. */
+export interface EfficiencyCounts {
+  readonly encoderParameters: number;
+  /** Of all that is trained. */
+  readonly parameters: number;
+  readonly forwardFlops: number;
+  readonly stepFlops: number;
+  /** Bytes that a training step holds at once, an estimate. */
+  readonly stepMemory: number;
+}
+
+/** Counted from the graphs of the two; nothing is run. */
+export function efficiencyCounts({ encoder, imageSize, training }: EfficiencyInput): EfficiencyCounts {
+  const { step, fresh, inputs, batchSize } = training;
+  const weights = encoderOf(fresh);
+  const images = { shape: [1, imageSize, imageSize, 3], dtype: 'float32' } as const;
+  const cost = stepCost(step, { state: specsOf(fresh), inputs });
+  const parametersOf = (tensors: HostTensors) =>
+    Object.values(trained(tensors)).reduce((sum, { shape }) => sum + size(shape), 0);
+  return {
+    encoderParameters: parametersOf(weights),
+    parameters: parametersOf(fresh),
+    forwardFlops: stepCost(embedding(encoder), { state: specsOf(weights), inputs: { images } }).flops,
+    stepFlops: cost.flops / batchSize,
+    stepMemory: cost.peakBytes + cost.givenBytes + cost.constantBytes,
+  };
+}
+
+const embedding =
+  (encoder: EfficiencyInput['encoder']): Step =>
+  (params, { images }) => ({ outputs: { embedding: encoder.embed(params, images as Tensor4D) } });
+
+/** Images a second of training steps and of embedding, by the median of the runs. */
+export async function efficiencySpeeds(
   engine: Engine,
   { encoder, imageSize, training }: EfficiencyInput,
   { seconds, embedBatch }: EfficiencyOptions,
   { onProgress, signal }: Watch = {},
-) {
+): Promise<{ readonly step: number; readonly embed: number }> {
   const { step, fresh, inputs, batchSize, given } = training;
-  const weights = encoderOf(fresh);
-  const embed: Step = (params, { images }) => ({ outputs: { embedding: encoder.embed(params, images as Tensor4D) } });
   const images = { shape: [embedBatch, imageSize, imageSize, 3], dtype: 'float32' } as const;
   const noise = random(0, 'noise');
   const batch = Float32Array.from({ length: size(images.shape) }, () => noise.normal());
@@ -89,17 +115,8 @@ export async function efficiencyFigures(
   const stepSeconds = await measured(step, fresh, inputs, (program, state) =>
     secondsPerRun((i) => program.run(state, given(i)), 0, 'Measuring training steps'),
   );
-  const embedSeconds = await measured(embed, weights, { images }, (program, state) =>
+  const embedSeconds = await measured(embedding(encoder), encoderOf(fresh), { images }, (program, state) =>
     secondsPerRun(() => program.run(state, { images: batch }), 0.5, 'Measuring embedding'),
   );
-  const parametersOf = (tensors: HostTensors) =>
-    Object.values(trained(tensors)).reduce((sum, { shape }) => sum + size(shape), 0);
-  return {
-    encoder_parameters: { score: parametersOf(weights) },
-    parameters: { score: parametersOf(fresh) },
-    forward_flops: { score: stepCost(embed, { state: specsOf(weights), inputs: { images } }).flops / embedBatch },
-    step_flops: { score: stepCost(step, { state: specsOf(fresh), inputs }).flops / batchSize },
-    step_images_per_second: { score: batchSize / stepSeconds },
-    embed_images_per_second: { score: embedBatch / embedSeconds },
-  } satisfies Record<string, Measure>;
+  return { step: batchSize / stepSeconds, embed: embedBatch / embedSeconds };
 }

@@ -23,6 +23,11 @@ export async function readConfigFile(file: string): Promise<ExperimentConfig> {
     const reason = error.code === 'ENOENT' ? 'there is no such file.' : error.message;
     throw new Error(`Cannot read ${file}: ${reason}`, { cause: error });
   });
+  return await judgeConfig(file, text);
+}
+
+/** The same of a text that is not saved yet. */
+export async function judgeConfig(file: string, text: string): Promise<ExperimentConfig> {
   const parsed = parseExperiment(text);
   if (!parsed.ok) throw new ConfigError(file, text, parsed.problems);
   const missing = await missingSources(file, text, parsed.config);

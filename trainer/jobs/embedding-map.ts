@@ -21,7 +21,7 @@ export interface EmbeddingMapper {
 }
 
 /** Enough to see the classes; a map of more would hold the training up for longer than it is worth. */
-const POINTS = 1000;
+export const POINTS = 1000;
 /** Labelled training images whose neighbours vote, and that the probe is fitted to. */
 export const VOTERS = 1000;
 

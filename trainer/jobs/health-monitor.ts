@@ -14,7 +14,7 @@ export interface HealthMonitor {
 }
 
 /** Two views of each. More would tell little more and take its time from the training. */
-const IMAGES = 256;
+export const IMAGES = 256;
 /** Of fewer nothing can be said. */
 const LEAST_IMAGES = 10;
 

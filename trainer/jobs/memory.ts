@@ -26,10 +26,15 @@ export function leastMemory({ data, pretrain }: ExperimentConfig): number {
   return values * Float32Array.BYTES_PER_ELEMENT;
 }
 
+/** Bytes of the machine, or of the container. */
+export function memoryLimit(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
 /** Throws when the machine, or the container's limit, is surely too small. */
 export function checkMemory(config: ExperimentConfig): void {
-  const limit = process.constrainedMemory();
-  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  const memory = memoryLimit();
   const needed = leastMemory(config);
   if (needed > memory)
     throw new Error(`${tooLarge} It needs at least ${formatBytes(needed)}; there are ${formatBytes(memory)}.`);

@@ -3,7 +3,7 @@ import type { Scalar, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine/index';
 import type { Tensors } from '../../../trainer/engine/types';
-import { efficiencyFigures, type EfficiencyInput } from '../../../trainer/evals/efficiency';
+import { efficiencyCounts, efficiencySpeeds, type EfficiencyInput } from '../../../trainer/evals/efficiency';
 import { constant } from '../../../trainer/nn/initializers';
 
 /** Two images of 4 px a batch, 48 values each, and a linear encoder of them with 5 outputs. */
@@ -36,26 +36,26 @@ const engine = await createEngine({ threads: 1 });
 const options = { seconds: 0.01, embedBatch: 4 };
 
 describe('efficiency', () => {
-  it('counts what is trained, and FLOPs per image', async () => {
-    expect(await efficiencyFigures(engine, input, options)).toMatchObject({
-      encoder_parameters: { score: 48 * 5 },
-      parameters: { score: 48 * 5 + 5 * 3 },
-      forward_flops: { score: 2 * 48 * 5 },
-      step_flops: { score: 2 * 48 * 5 + 2 * 5 * 3 + 3 },
+  it('counts what is trained, and FLOPs per image', () => {
+    expect(efficiencyCounts(input)).toMatchObject({
+      encoderParameters: 48 * 5,
+      parameters: 48 * 5 + 5 * 3,
+      forwardFlops: 2 * 48 * 5,
+      stepFlops: 2 * 48 * 5 + 2 * 5 * 3 + 3,
     });
   });
 
   it('measures images a second of both, telling how far it is', async () => {
     const told: number[] = [];
-    const figures = await efficiencyFigures(engine, input, options, { onProgress: (done) => told.push(done) });
-    expect(figures.step_images_per_second.score).toBeGreaterThan(0);
-    expect(figures.embed_images_per_second.score).toBeGreaterThan(0);
+    const speeds = await efficiencySpeeds(engine, input, options, { onProgress: (done) => told.push(done) });
+    expect(speeds.step).toBeGreaterThan(0);
+    expect(speeds.embed).toBeGreaterThan(0);
     expect(told).toEqual(told.toSorted((a, b) => a - b));
     expect(told.at(-1)).toBe(1);
   });
 
   it('ends when it is told to', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
-    await expect(efficiencyFigures(engine, input, options, { signal })).rejects.toThrow('enough');
+    await expect(efficiencySpeeds(engine, input, options, { signal })).rejects.toThrow('enough');
   });
 });

@@ -3,7 +3,7 @@ import { formatPercent, formatStep } from '../../../protocol/format';
 import { timeToReach } from '../../../protocol/training-time';
 import { readJournal } from '../../../client/index';
 import { stepsPerEpoch } from '../../data/index';
-import { efficiencyFigures } from '../../evals/efficiency';
+import { efficiencyCounts, efficiencySpeeds } from '../../evals/efficiency';
 import { noiseInputs, trainingProgram } from '../../methods/training';
 import type { EvaluationContext } from './context';
 
@@ -24,14 +24,20 @@ export async function efficiency(context: EvaluationContext): Promise<void> {
   };
   const input = { encoder: method.encoder, imageSize: images.imageSize, training };
   const options = { seconds, embedBatch: EMBED_BATCH };
-  const figures = await efficiencyFigures(engine, input, options, context.watch(0, 1));
+  const counts = efficiencyCounts(input);
+  const speeds = await efficiencySpeeds(engine, input, options, context.watch(0, 1));
   const epochImages = stepsPerEpoch(data.pretrainImages, batchSize) * batchSize;
   const memory = session.run().metrics['perf/memory_mb']?.values ?? [];
   const reached = target === undefined ? undefined : await timeTo(context, target);
   const measures: Record<string, Measure> = {
-    ...figures,
+    encoder_parameters: { score: counts.encoderParameters },
+    parameters: { score: counts.parameters },
+    forward_flops: { score: counts.forwardFlops },
+    step_flops: { score: counts.stepFlops },
+    step_images_per_second: { score: speeds.step },
+    embed_images_per_second: { score: speeds.embed },
     ...(memory.length > 0 && { peak_memory: { score: memory.reduce((a, b) => Math.max(a, b)) * 1e6 } }),
-    epoch_seconds: { score: epochImages / figures.step_images_per_second.score },
+    epoch_seconds: { score: epochImages / speeds.step },
     ...(reached && { target_seconds: { score: reached.seconds } }),
   };
   const goal = target === undefined ? '' : `; the target, kNN of ${formatPercent(target)}, was ${reached ? `first seen at step ${formatStep(reached.step)}` : 'never seen'}`; // prettier-ignore

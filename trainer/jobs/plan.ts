@@ -1,0 +1,93 @@
+/** What a config will cost on this machine: counted from the graph of a step, and measured for some seconds. */
+import { dirname, resolve } from 'node:path';
+import type { ExperimentConfig } from '../../protocol/config';
+import type { Plan } from '../../protocol/plan';
+import { countImages, stepsPerEpoch } from '../data/index';
+import type { Engine } from '../engine/types';
+import { efficiencyCounts, efficiencySpeeds } from '../evals/efficiency';
+import { mapEmbeddings } from '../evals/map';
+import { createMethod } from '../methods/index';
+import { noiseInputs, trainingProgram } from '../methods/training';
+import { random } from '../random/random';
+import { chooseEngine } from './engine-choice';
+import { POINTS, VOTERS } from './embedding-map';
+import { IMAGES as HEALTH_IMAGES } from './health-monitor';
+import { totalSteps } from './length';
+import { memoryLimit } from './memory';
+
+/** Of steps, and of embedding: together what a person waits for. */
+const SECONDS = 1.5;
+const EMBED_BATCH = 128;
+/** Iterations of t-SNE that a map takes, and those of them that are measured. */
+const ITERATIONS = 1000;
+const MEASURED = 100;
+
+/**
+ * Rejects with the signal's reason when aborted.
+ *
+ * @param configFile what the paths of the config are relative to.
+ */
+export async function plan(configFile: string, config: ExperimentConfig, signal?: AbortSignal): Promise<Plan> {
+  const { pretrain, data, seed } = config;
+  const { batchSize, optimizer } = pretrain;
+  const images = await countImages({ ...data, seed, baseFolder: dirname(resolve(configFile)), signal });
+  const steps = totalSteps(pretrain, images.pretrain, 'pretrain');
+  const method = createMethod(pretrain, data.imageSize);
+  const learningRate = (optimizer.baseLr * batchSize) / 256;
+  const training = {
+    ...trainingProgram(method, pretrain, seed),
+    batchSize,
+    given: (step: number) => noiseInputs(method, batchSize, seed, { step, learningRate }),
+  };
+  const input = { encoder: method.encoder, imageSize: data.imageSize, training };
+  const { engine, fallback } = await chooseEngine(config);
+  try {
+    const counted = {
+      engine: engine.description,
+      ...(fallback === undefined ? {} : { fallback }),
+      ...efficiencyCounts(input),
+      batchSize,
+      images: images.pretrain,
+      stepsPerEpoch: stepsPerEpoch(images.pretrain, batchSize),
+      totalSteps: steps,
+      memoryLimit: memoryLimit(),
+    };
+    if (counted.stepMemory > counted.memoryLimit) return counted;
+    const speeds = await efficiencySpeeds(engine, input, { seconds: SECONDS, embedBatch: EMBED_BATCH }, { signal });
+    const shown = Math.min(POINTS, images.test);
+    const map = await secondsOfMap(engine, { size: Math.max(10, shown), width: method.encoder.width }, signal);
+    const maps = countOf(pretrain.embedEvery, steps);
+    const looks = countOf(pretrain.healthEvery, steps) + 1; // and one after the first step
+    const seen = maps * (shown + VOTERS) + looks * 2 * HEALTH_IMAGES;
+    return {
+      ...counted,
+      measured: {
+        secondsPerStep: batchSize / speeds.step,
+        looks: seen / speeds.embed + maps * map,
+        memory: process.resourceUsage().maxRSS * 1024,
+      },
+    };
+  } finally {
+    engine.dispose();
+  }
+}
+
+/** How often something comes that comes every so many steps, and after the last one. */
+const countOf = (every: number, steps: number) => Math.ceil(steps / every);
+
+/** Of noise, so that no image need be read. */
+async function secondsOfMap(
+  engine: Engine,
+  { size, width }: { readonly size: number; readonly width: number },
+  signal?: AbortSignal,
+): Promise<number> {
+  const noise = random(0, 'noise');
+  const points = { values: Float32Array.from({ length: size * width }, () => noise.normal()), size, width };
+  const timed = async (iterations: number) => {
+    const began = performance.now();
+    await mapEmbeddings(engine, points, { seed: 0, iterations }, { signal });
+    return (performance.now() - began) / 1000;
+  };
+  const without = await timed(0);
+  return without + ((await timed(MEASURED)) - without) * (ITERATIONS / MEASURED);
+}
