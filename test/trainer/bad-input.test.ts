@@ -174,7 +174,7 @@ describe('checkpoints that were tampered with', () => {
     kill(pid);
   });
 
-  it('one of another shape is refused by name, and nothing is lost', async () => {
+  it('one of another backbone is refused by name, and nothing is lost', async () => {
     const directory = await stopped();
     const folders = await readdir(join(directory, 'checkpoints'));
     const manifest = join(directory, 'run.json');
@@ -182,7 +182,7 @@ describe('checkpoints that were tampered with', () => {
     await start('resume', directory);
     const run = await ended(directory);
     expect(run.status).toBe('failed');
-    expect(run.reason).toMatch(/step-\d+: "encoder\..*" is float32 \[.*\], but the config's model has float32 \[.*\]/);
+    expect(run.reason).toMatch(/step-\d+\/state\.json: .*"pretrain\.backbone\.width" is 32, but run\.json says 64/);
     expect(await readdir(join(directory, 'checkpoints'))).toEqual(folders);
   });
 

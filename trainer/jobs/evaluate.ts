@@ -7,7 +7,7 @@ import { formatEvaluation, formatStep } from '../../protocol/format';
 import type { Data } from '../data/index';
 import type { Engine } from '../engine/types';
 import { createMethod, type Method } from '../methods/index';
-import { checkpointSteps, loadCheckpoint } from './checkpoint';
+import { checkpointSteps, loadCheckpoint, originOf } from './checkpoint';
 import { chooseEngine } from './engine-choice';
 import { evaluations, type EvaluationContext } from './evaluations/index';
 import { describeFailure } from './memory';
@@ -30,6 +30,7 @@ const PROGRESS_MS = 500;
 export function createEvaluator({ session, engine, method, data }: EvaluatorParts): Evaluator {
   const { config, directory, emit, requests, run } = session;
   const fresh = method.init(config.seed);
+  const wanted = { origin: originOf(session.manifest.runId, config), specs: fresh };
 
   function watchOf(step: number, kind: EvaluationKind): EvaluationContext['watch'] {
     let told = -Infinity;
@@ -52,7 +53,7 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
         if (suite && isDone) continue;
         try {
           emit({ type: 'evaluating', step, kind, done: 0, message: 'Reading the checkpoint' });
-          const { state } = await loadCheckpoint(directory, step, fresh, 'model');
+          const { state } = await loadCheckpoint(directory, step, wanted, 'model');
           await evaluations[kind].evaluate({
             ...{ session, engine, method, data, step, settings, state, fresh },
             weights: method.evaluated?.(state) ?? state,
