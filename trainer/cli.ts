@@ -15,7 +15,7 @@ import { examine } from './cli/doctor';
 import { exportRun } from './cli/export';
 import { findRun, isConfigFile, UsageError } from './cli/find';
 import { init } from './cli/init';
-import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
+import { evaluateRun, exitCodes, launch, UnfinishedError, watchTraining } from './cli/jobs';
 import { createOutput, printable, table } from './cli/output';
 import { reportOn, writeTo } from './cli/report';
 import { details, detailsText, listText, summarize } from './cli/show';
@@ -258,6 +258,12 @@ program
   .addOption(new Option('--seeds <n>', 'how many seeds').argParser(whole).default(1))
   .action(async ({ json, seeds }: { json?: string; seeds: number }) => await demo(seeds, json));
 
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UnfinishedError) return exitCodes.unfinished;
+  const isUsage = error instanceof UsageError || error instanceof ConfigError;
+  return isUsage || (error instanceof LaunchError && error.problems.length > 0) ? exitCodes.usage : exitCodes.failed;
+}
+
 // Whoever read the output, `head` for one, has enough of it. What trains goes on training.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed),
@@ -269,8 +275,6 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
     process.stderr.write(`${printable((error as Error).message)}\n`);
-    const isUsage = error instanceof UsageError || error instanceof ConfigError;
-    process.exitCode =
-      isUsage || (error instanceof LaunchError && error.problems.length > 0) ? exitCodes.usage : exitCodes.failed;
+    process.exitCode = exitCodeOf(error);
   }
 }

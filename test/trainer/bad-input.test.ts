@@ -3,7 +3,7 @@ import { appendFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LaunchError, readJournal, readRun, runsFolder } from '../../client/index';
+import { LaunchError, liveOwner, readJournal, readRun, runsFolder } from '../../client/index';
 import { ended, follow, image, kill, project, start, tessera, tiny, tinyWith, train, trainerPath } from './support';
 
 describe('a config that will not do is refused before anything is created', () => {
@@ -200,6 +200,36 @@ describe('checkpoints that were tampered with', () => {
 
     await writeFile(join(directory, 'run.json'), '{"version": 1}');
     await expect(start('resume', directory)).rejects.toThrow(/run\.json: runId: /);
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('an evaluation that the system ends half-way', () => {
+  it('is told apart from one that is done, and goes on when asked again', async () => {
+    const file = await project(tinyWith({ steps: 10 }, { finetune: { steps: 1_000_000, batchSize: 8 } }));
+    const folder = dirname(file);
+    const { directory } = await start('pretrain', file);
+    await ended(directory);
+    const suite = () => tessera(folder, 'evaluate', file, '--suite', 'full', '--kind', 'knn,finetune');
+    const first = suite();
+    const { until, feed } = await follow(directory);
+    await until(({ run, alive }) => alive && run.evaluating?.kind === 'finetune');
+    process.kill((await liveOwner(directory))!.pid, 'SIGTERM');
+    expect((await first).code).toBe(3);
+    feed.dispose();
+    const interrupted = await readRun(directory);
+    expect(interrupted.status).toBe('finished');
+    expect(interrupted.report).toBeUndefined();
+    expect(interrupted.evaluated.map(({ kind }) => kind)).toEqual(['knn']);
+    expect(interrupted.notices.at(-1)).toMatchObject({
+      level: 'warning',
+      message: expect.stringMatching(/fine-tune of step 10 was interrupted.* Ask again to go on/) as string,
+    });
+
+    await writeFile(file, JSON.stringify(tinyWith({ steps: 10 })));
+    expect((await suite()).code).toBe(0);
+    const { evaluations, report } = await readRun(directory);
+    expect(evaluations.map(({ evaluation }) => evaluation.kind)).toEqual(['knn', 'finetune']);
+    expect(report).toMatchObject({ leftOut: [] });
   });
 });
 
