@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LaunchError, liveOwner, readJournal, readRun, runsFolder } from '../../client/index';
+import type { RunEvent } from '../../protocol/events';
 import { ended, follow, image, kill, project, start, tessera, tiny, tinyWith, train, trainerPath } from './support';
 
 describe('a config that will not do is refused before anything is created', () => {
@@ -200,6 +201,32 @@ describe('checkpoints that were tampered with', () => {
 
     await writeFile(join(directory, 'run.json'), '{"version": 1}');
     await expect(start('resume', directory)).rejects.toThrow(/run\.json: runId: /);
+  });
+});
+
+describe('images that changed since the training', () => {
+  it('are told of, and seen by the encoder as it was trained to see them', async () => {
+    const data = { source: 'images', testSource: 'held-out', imageSize: 32 };
+    const file = await project(tinyWith({ steps: 2, batchSize: 4 }, { data }));
+    const folder = dirname(file);
+    for (let i = 0; i < 8; i++) {
+      await image(join(folder, 'images', `${i}.png`), `#${i}0${i}080`);
+      await image(join(folder, 'held-out', `${i}.png`), `#80${i}0${i}0`);
+    }
+    expect((await tessera(folder, 'pretrain', file)).code).toBe(0);
+    const lossNow = async () => {
+      const told = await tessera(folder, 'evaluate', '--kind', 'pretext', '--json');
+      const events = told.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as RunEvent]));
+      const row = events.find((event) => event.type === 'evaluation');
+      const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+      return { loss: row!.evaluation.comparison!.score.value, notices };
+    };
+    const before = await lossNow();
+    expect(before.notices).toEqual([]);
+    await image(join(folder, 'images', 'white.png'), '#ffffff');
+    const after = await lossNow();
+    expect(after.notices).toEqual([expect.stringMatching(/images are not those that step 2 was trained on/) as string]);
+    expect(after.loss).toBe(before.loss);
   });
 });
 

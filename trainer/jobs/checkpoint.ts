@@ -9,19 +9,21 @@ import * as z from 'zod';
 import { readJson, RunFileError } from '../../client/files';
 import { checkpointName, checkpointPath } from '../../client/index';
 import type { ExperimentConfig } from '../../protocol/config';
+import type { Statistics } from '../data/index';
 import type { HostTensors, Specs } from '../engine/types';
 import { OPTIMIZER_PREFIX } from '../nn/optimizer';
 import { readSafetensors, writeSafetensors } from './safetensors';
 import { describeDiskError, makeFolder, writeFileSynced } from './synced';
 
 const fileFacts = z.object({ sha256: z.string(), bytes: z.int().min(0) });
+const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 const stateSchema = z.object({
   version: z.literal(1),
   step: z.int().min(0),
   /** Continuing on another engine trains on, but not bit for bit the same. */
   engine: z.string(),
   /** Per channel, of values in [0, 1]: what images are normalised with before they enter the encoder. */
-  normalization: z.object({ mean: z.array(z.number()), std: z.array(z.number()) }),
+  normalization: z.object({ mean: perChannel, std: perChannel }),
   /** Absent in checkpoints of versions that did not write it. */
   origin: z.object({ runId: z.string(), model: z.record(z.string(), z.unknown()) }).optional(),
   model: fileFacts,
@@ -57,7 +59,7 @@ export interface LoadedCheckpoint {
   readonly path: string;
   readonly bytes: number;
   readonly engine: string;
-  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] };
+  readonly normalization: Statistics;
   readonly state: HostTensors;
   /** Of the model's file. */
   readonly sha256: string;
@@ -67,7 +69,7 @@ export interface LoadedCheckpoint {
 export async function saveCheckpoint(
   directory: string,
   step: number,
-  { engine, mean, std, origin }: { engine: string; mean: readonly number[]; std: readonly number[]; origin: Origin },
+  { engine, mean, std, origin }: Statistics & { readonly engine: string; readonly origin: Origin },
   state: HostTensors,
 ): Promise<SavedCheckpoint> {
   const folder = join(directory, 'checkpoints');

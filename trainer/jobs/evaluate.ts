@@ -12,7 +12,7 @@ import { chooseEngine } from './engine-choice';
 import { evaluations, type EvaluationContext } from './evaluations/index';
 import { describeFailure } from './memory';
 import { writeReport } from './report';
-import { openRunData } from './run-data';
+import { asTrained, openRunData } from './run-data';
 import type { Session } from './session';
 
 export interface EvaluatorParts {
@@ -67,7 +67,8 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
       if (!checkpoint) continue;
       const { state } = checkpoint;
       const given = {
-        ...{ session, engine, method, data, step, settings, state, fresh },
+        ...{ session, engine, method, step, settings, state, fresh },
+        data: asTrained(session, data, checkpoint),
         weights: method.evaluated?.(state) ?? state,
       };
       for (const kind of left) {

@@ -17,7 +17,7 @@ import { createHealthMonitor } from './health-monitor';
 import { totalSteps } from './length';
 import { checkMemory } from './memory';
 import { createPainter } from './pictures';
-import { openRunData } from './run-data';
+import { asTrained, openRunData } from './run-data';
 import { scheduledInputs } from './scheduled-inputs';
 import type { Session } from './session';
 
@@ -36,8 +36,9 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 
   emit({ type: 'status', status: 'running', reason: 'Opening the images' });
   checkMemory(config);
-  const { data, prepared } = await openAndPrepare(session);
+  const { data: opened, prepared } = await openAndPrepare(session);
   const { engine, fallback, method, checkpoint, damaged, state, program } = prepared;
+  const data = checkpoint ? asTrained(session, opened, checkpoint) : opened;
   const images = withoutLabels(data.unlabelled ?? data.train);
   checkSet(settings, images.size, data);
   const total = totalSteps(settings, images.size, 'pretrain');

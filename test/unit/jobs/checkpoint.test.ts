@@ -19,7 +19,7 @@ afterEach(async () => await rm(directory, { recursive: true }));
 
 const model = { data: { imageSize: 32 }, pretrain: { method: 'mae', backbone: { type: 'vit', width: 8, heads: 2 } } };
 const origin = { runId: 'a-run', model };
-const facts = { origin, engine: 'an engine', mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] };
+const facts = { origin, engine: 'an engine', mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] } as const;
 const stateOf = (value: number): HostTensors => ({
   'encoder.w': { dtype: 'float32', shape: [2], data: Float32Array.of(value, -value) },
   'optimizer.m.encoder.w': { dtype: 'float32', shape: [2], data: Float32Array.of(0, value) },
