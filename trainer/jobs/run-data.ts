@@ -24,7 +24,7 @@ export async function openRunData(
 ): Promise<Data> {
   const data = await openData({
     ...optionsOf(session, signal),
-    ...(other && { testSource: undefined, train: undefined, test: undefined, ...other }),
+    ...(other && { testSource: undefined, train: undefined, test: undefined, ...other, block: 'transfer' as const }),
     unlabelled,
   });
   tellOf(session, data);

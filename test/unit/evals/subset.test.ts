@@ -66,6 +66,11 @@ describe('labels that nothing can be learnt from', () => {
       () => checkTrainingLabels(Int32Array.of(0, 0, 1), 3, names(3)),
       /No training image shows "class 2"/,
     ],
+    [
+      'of a single class, in the data set to transfer to',
+      () => checkTrainingLabels(Int32Array.of(0, 0), 2, names(1), 'transfer'),
+      /Add images of a second class to `transfer\.source`/,
+    ],
     ['out of range', () => checkLabels(Int32Array.of(0, 5), 2, names(2), 'test'), /label 5 of test image 1/],
     ['negative', () => checkLabels(Int32Array.of(-1, 1), 2, names(2), 'test'), /label -1 of test image 0/],
     ['of another number of images', () => checkLabels(two, 3, names(2), 'test'), /2 labels for 3 test images/],
