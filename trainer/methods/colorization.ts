@@ -39,6 +39,8 @@ const PRIOR = 'buffer.prior';
 const LOOKED_AT = 8;
 /** A share of the true colourfulness below which guesses are grey. */
 const ALL_GREY = 0.02;
+/** A share of images with colours below which there is next to nothing to learn from. */
+const FEW_COLOURFUL = 0.05;
 
 /** What the two targets have apart: what is predicted of a cell, the loss of it, and the colour that it means. */
 interface Target {
@@ -156,6 +158,14 @@ export function createColorization(config: ColorizationConfig, imageSize: number
 
     failing: {
       symptoms: [
+        {
+          metric: 'train/colourful',
+          side: 'below',
+          threshold: FEW_COLOURFUL,
+          means: `hardly any image has colours: those without any beyond ${GREY} in a and b do not count`,
+          remedy:
+            'Give images with colours as data.source, or set pretrain.method to one that asks for none, such as "inpainting"',
+        },
         {
           metric: 'train/chroma',
           side: 'below',
