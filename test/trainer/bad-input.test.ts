@@ -228,6 +228,27 @@ describe('images that changed since the training', () => {
     expect(after.notices).toEqual([expect.stringMatching(/images are not those that step 2 was trained on/) as string]);
     expect(after.loss).toBe(before.loss);
   });
+
+  it('are judged by again when a suite is asked for, as those it knows are not', async () => {
+    const data = { source: 'images', testSource: 'held-out', imageSize: 32 };
+    const file = await project(tinyWith({ steps: 2, batchSize: 4 }, { data }));
+    const folder = dirname(file);
+    for (let i = 0; i < 8; i++) {
+      await image(join(folder, 'images', `${i}.png`), `#${i}0${i}080`);
+      await image(join(folder, 'held-out', `${i}.png`), `#80${i}0${i}0`);
+    }
+    const { directory } = await start('pretrain', file);
+    await ended(directory);
+    const judged = async () => {
+      expect((await tessera(folder, 'evaluate', '--suite', 'full', '--kind', 'pretext')).code).toBe(0);
+      const { events } = await readJournal(directory);
+      return events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation.testImages] : []));
+    };
+    expect(await judged()).toEqual([8]);
+    expect(await judged()).toEqual([8]);
+    for (let i = 0; i < 4; i++) await image(join(folder, 'held-out', `new ${i}.png`));
+    expect(await judged()).toEqual([8, 12]);
+  });
 });
 
 describe.runIf(process.platform !== 'win32')('an evaluation that the system ends half-way', () => {

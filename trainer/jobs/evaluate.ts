@@ -44,8 +44,11 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
     });
   }
 
+  const images = keyOfImages(data);
   const isDone = (step: number, kind: EvaluationKind, key: string) =>
-    run().evaluated.some((done) => done.step === step && done.kind === kind && done.key === key);
+    run().evaluated.some(
+      (done) => done.step === step && done.kind === kind && done.key === key && (done.images ?? images) === images,
+    );
 
   return async ({ steps, kinds, suite, settings = evaluationSettings(config) }) => {
     const leftOut: string[] = [];
@@ -78,7 +81,7 @@ export function createEvaluator({ session, engine, method, data }: EvaluatorPart
             watch: watchOf(step, kind),
             tell: (evaluation, file) => emit({ type: 'evaluation', step, evaluation, file }),
           });
-          emit({ type: 'evaluated', step, kind, key: keys.get(kind)! });
+          emit({ type: 'evaluated', step, kind, key: keys.get(kind)!, images });
         } catch (error) {
           console.error(error);
           const what = `${formatEvaluation({ kind, labels: 1 })} of step ${formatStep(step)}`;
@@ -103,6 +106,17 @@ function interruption(what: string, { ending }: Session['requests']): EventBody 
 function keyOf(kind: EvaluationKind, settings: EvaluationSettings): string {
   const asked = evaluations[kind].blocks.map((block) => settings[block] ?? null);
   return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 16);
+}
+
+/** Stands for the images, by their names, labels and statistics, wherever they lie. */
+function keyOfImages({ train, test, mean, std }: Data): string {
+  const hash = createHash('sha256').update(JSON.stringify([mean, std]));
+  for (const set of [train, test]) {
+    hash.update(
+      JSON.stringify(set && [Array.from({ length: set.size }, (_, i) => set.id(i)), [...(set.labels ?? [])]]) ?? '',
+    );
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Evaluates checkpoints of a run that nobody trains, the newest by default. Returns the status the run had. */
