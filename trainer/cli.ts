@@ -5,10 +5,11 @@
  */
 import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { connect, LaunchError, listRuns, readRun, runsFolder } from '../client/index';
-import { evaluationSettings } from '../protocol/config';
+import { connect, LaunchError, listRuns, readRun, runsFolder, type ListedRun } from '../client/index';
+import { evaluationSettings, type ExperimentConfig } from '../protocol/config';
 import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
+import { modelDifference, modelOf } from '../protocol/model';
 import { compareRuns, comparisonMarkdown, comparisonText, missingCosts } from './cli/compare';
 import { demo } from './cli/demo';
 import { examine } from './cli/doctor';
@@ -20,6 +21,7 @@ import { createOutput, printable, table } from './cli/output';
 import { reportOn, writeTo } from './cli/report';
 import { details, detailsText, listText, summarize } from './cli/show';
 import { ConfigError, readConfigFile } from './jobs/config-file';
+import { frozenConfig } from './jobs/session';
 import { ownVersion } from './jobs/versions';
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -121,8 +123,12 @@ function evaluation(command: Command, kindsOf: (options: EvaluateOptions) => rea
     .action(
       async (what: string | undefined, options: EvaluateOptions & { readonly step?: EvaluateOptions['steps'] }) => {
         const { step, config = what !== undefined && isConfigFile(what) ? what : undefined, json = false } = options;
-        const { directory } = await findRun(what);
-        const settings = config === undefined ? undefined : evaluationSettings(await readConfigFile(config));
+        const found = await findRun(what);
+        const { directory } = found;
+        const read = config === undefined ? undefined : await readConfigFile(config);
+        // Who names a run wants that run; who names a config wants what the config says.
+        if (read && what !== undefined && isConfigFile(what)) refuseOtherModel(what, read, found);
+        const settings = read && evaluationSettings(read);
         const steps =
           step === 'all' ? (await readRun(directory)).checkpoints.map((checkpoint) => checkpoint.step) : step;
         const suite = options.suite !== undefined;
@@ -133,6 +139,16 @@ function evaluation(command: Command, kindsOf: (options: EvaluateOptions) => rea
       },
     );
 }
+/** Throws when the newest run of a config trained another model than the config now says. */
+function refuseOtherModel(file: string, config: ExperimentConfig, { directory, manifest }: ListedRun): void {
+  const changed = modelDifference(modelOf(config), modelOf(frozenConfig(directory, manifest)));
+  if (!changed) return;
+  const { path, value, other = 'nothing' } = changed;
+  throw new UsageError(
+    `${file} now has ${value} as "${path}"; its newest run, ${manifest.runId}, was trained with ${other}. Train what it says now (tessera pretrain ${file}), or name the run to judge it as it was trained: ${manifest.runId} --config ${file}`,
+  );
+}
+
 evaluation(
   program.command('probe').description('a linear classifier and kNN on the frozen encoder, beside a random-init one'),
   () => ['probe'],

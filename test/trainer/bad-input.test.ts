@@ -204,6 +204,22 @@ describe('checkpoints that were tampered with', () => {
   });
 });
 
+describe('a config that says another model than its newest run trained', () => {
+  it('is not judged by that run, unless the run is named', async () => {
+    const file = await project(tinyWith({ steps: 2 }));
+    const { directory } = await start('pretrain', file);
+    const { manifest } = await ended(directory);
+    await writeFile(file, JSON.stringify(tinyWith({ steps: 2, backbone: { ...tiny.pretrain.backbone, heads: 4 } })));
+    const told = await tessera(dirname(file), 'evaluate', file, '--kind', 'pretext');
+    expect(told.stderr).toMatch(
+      /now has 4 as "pretrain\.backbone\.heads"; its newest run, .*, was trained with 2\. Train/,
+    );
+    expect(told.code).toBe(2);
+    const named = await tessera(dirname(file), 'evaluate', manifest.runId, '--config', file, '--kind', 'pretext');
+    expect(named.code).toBe(0);
+  });
+});
+
 describe('images that changed since the training', () => {
   it('are told of, and seen by the encoder as it was trained to see them', async () => {
     const data = { source: 'images', testSource: 'held-out', imageSize: 32 };

@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { readJson, RunFileError } from '../../client/files';
 import { checkpointName, checkpointPath } from '../../client/index';
 import type { ExperimentConfig } from '../../protocol/config';
+import { modelDifference, modelOf, type ModelPart } from '../../protocol/model';
 import type { Statistics } from '../data/index';
 import type { HostTensors, Specs } from '../engine/types';
 import { OPTIMIZER_PREFIX } from '../nn/optimizer';
@@ -36,15 +37,10 @@ const stateSchema = z.object({
  */
 export interface Origin {
   readonly runId: string;
-  /** What makes the model, as a part of the config. */
-  readonly model: Readonly<Record<string, unknown>>;
+  readonly model: ModelPart;
 }
 
-export function originOf(runId: string, { data: { imageSize }, pretrain }: ExperimentConfig): Origin {
-  const { method, backbone } = pretrain;
-  const decoder = 'decoder' in pretrain ? { decoder: pretrain.decoder } : {};
-  return { runId, model: { data: { imageSize }, pretrain: { method, backbone, ...decoder } } };
-}
+export const originOf = (runId: string, config: ExperimentConfig): Origin => ({ runId, model: modelOf(config) });
 
 export interface SavedCheckpoint {
   readonly step: number;
@@ -156,19 +152,12 @@ function checkOrigin(file: string, { runId, model }: Origin, wanted: Origin): vo
     const fix = `put back the one that this run wrote, or name ${runId} instead`;
     throw new ForeignError(file, `is of the run ${runId}, in the folder of ${wanted.runId}: ${fix}`);
   }
-  const known = new Map(leavesOf(wanted.model));
-  for (const [path, value] of leavesOf(model)) {
-    if (known.get(path) === value) continue;
-    const now = known.has(path) ? `says ${known.get(path)}` : 'leaves it out';
-    const fix = `put ${value} back into run.json, or start a new run`;
-    throw new ForeignError(file, `is of a model whose "${path}" is ${value}, but run.json ${now}: ${fix}`);
-  }
-}
-
-/** The values in a part of a config as JSON, by their paths, as in `pretrain.backbone.heads`. */
-function leavesOf(part: unknown, path = ''): [string, string][] {
-  if (typeof part !== 'object' || part === null) return [[path, JSON.stringify(part)]];
-  return Object.entries(part).flatMap(([key, value]) => leavesOf(value, path ? `${path}.${key}` : key));
+  const changed = modelDifference(model, wanted.model);
+  if (!changed) return;
+  const { path, value, other } = changed;
+  const now = other === undefined ? 'leaves it out' : `says ${other}`;
+  const fix = `put ${value} back into run.json, or start a new run`;
+  throw new ForeignError(file, `is of a model whose "${path}" is ${value}, but run.json ${now}: ${fix}`);
 }
 
 function shapeError(folder: string, tensor: string, problem: string): ForeignError {
