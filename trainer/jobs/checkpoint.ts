@@ -133,7 +133,11 @@ export async function loadCheckpoint(
   for (const name of part === 'model' ? (['model'] as const) : (['model', 'optimizer'] as const)) {
     const file = join(folder, `${name}.safetensors`);
     const { tensors, sha256 } = await readSafetensors(file);
-    if (sha256 !== facts[name].sha256) throw new RunFileError(file, 'is damaged: its checksum is not the one written');
+    if (sha256 !== facts[name].sha256)
+      throw new RunFileError(
+        file,
+        'is damaged: its checksum is not the one written. Put back a copy, or take another checkpoint',
+      );
     state.push(...Object.entries(tensors));
   }
   const loaded = Object.fromEntries(state);
