@@ -143,7 +143,7 @@ export function createColorization(config: ColorizationConfig, imageSize: number
       paint(params, inputs) {
         const own = inputs as ColorizationInputs;
         const batch = own.images.shape[0];
-        const { light, grey, predicted, losses } = judge(params, own);
+        const { light, grey, predicted, losses, colourful } = judge(params, own);
         const cellColours: Tensor3D = tf.reshape(target.colours(predicted), [batch, patches, cells * cells * 2]);
         const ab = enlarge(unpatchify(cellColours, cells), imageSize); // [B, H, W, 2]
         const rgb = rgbOfLab(tf.concat([light, ab], 3));
@@ -152,6 +152,7 @@ export function createColorization(config: ColorizationConfig, imageSize: number
           guess: tf.div(tf.sub(rgb, own.pixel_mean), own.pixel_std),
           truth: own.images,
           loss: tf.mean(tf.reshape(losses, [batch, count]), 1), // [B]
+          counts: colourful, // [B]
         };
       },
     },
