@@ -93,7 +93,7 @@ export const eventSchema = z.discriminatedUnion('type', [
   event('checkpoint', { step: count, path: inside, bytes: count, removed: z.array(count) }),
   event('evaluating', { step: count, kind, done: z.number(), message: z.string() }),
   event('evaluation', { step: count, evaluation, file: inside.optional() }),
-  event('evaluated', { step: count, kind, key: z.string() }),
+  event('evaluated', { step: count, kind, key: z.string(), images: z.string().optional() }),
   event('report', { file: inside, leftOut: z.array(z.string()) }),
   event('notice', {
     level: z.enum(['info', 'warning', 'error']),

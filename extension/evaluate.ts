@@ -2,10 +2,11 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { evaluateFlags } from '../client';
-import { evaluationSettings, type EvaluationSettings } from '../protocol/config';
+import { evaluationSettings, ExperimentConfig } from '../protocol/config';
 import type { EvaluateParams } from '../protocol/control';
 import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { formatEvaluation, formatStep } from '../protocol/format';
+import { modelDifference, modelOf } from '../protocol/model';
 import { describeProblems, parseExperiment } from '../protocol/validate';
 import type { Launcher } from './launch';
 import type { RunStore, TrackedRun } from './run-store';
@@ -25,7 +26,9 @@ export async function evaluateRun(
 ): Promise<void> {
   const asked = kind ? { kinds: [kind], steps: named(step) } : await ask(tracked, step);
   if (!asked) return;
-  const params: EvaluateParams = { ...asked, settings: await settingsOf(tracked.configFile) };
+  const config = await configOf(tracked.configFile);
+  if (config) tellOfOtherModel(tracked, config);
+  const params: EvaluateParams = { ...asked, settings: config && evaluationSettings(config) };
   // A live trainer does it itself: it alone writes the run directory.
   if (tracked.alive) return void (await store.request(tracked.directory, 'evaluate', params));
   const title = vscode.l10n.t('evaluating {0}...', experimentName(tracked.configFile));
@@ -76,8 +79,19 @@ async function ask(tracked: TrackedRun, step?: number): Promise<Omit<EvaluatePar
   return { kinds, suite, steps: checkpoints.map(({ step }) => step).sort((a, b) => a - b) };
 }
 
-/** The blocks as they stand on the screen, saved or not; undefined, for those of the run, when the file is gone. Throws when it has problems. */
-async function settingsOf(configFile: string): Promise<EvaluationSettings | undefined> {
+/** What is judged is the run, also where the config has gone on to another model: a word, so that nobody takes one for the other. */
+function tellOfOtherModel({ run: { manifest }, configFile }: TrackedRun, config: ExperimentConfig): void {
+  const trained = ExperimentConfig.safeParse(manifest.config).data;
+  const changed = trained && modelDifference(modelOf(config), modelOf(trained));
+  if (!changed) return;
+  const { path, value, other = vscode.l10n.t('nothing') } = changed;
+  const name = experimentName(configFile);
+  const text = vscode.l10n.t('{0} now has {1} as "{2}". The run that is judged was trained with {3}.', name, value, path, other); // prettier-ignore
+  void vscode.window.showWarningMessage(`Tessera: ${text}`);
+}
+
+/** As it stands on the screen, saved or not; undefined, for that of the run, when the file is gone. Throws when it has problems. */
+async function configOf(configFile: string): Promise<ExperimentConfig | undefined> {
   const uri = vscode.Uri.file(configFile);
   const exists = await vscode.workspace.fs.stat(uri).then(
     () => true,
@@ -87,5 +101,5 @@ async function settingsOf(configFile: string): Promise<EvaluationSettings | unde
   const text = (await vscode.workspace.openTextDocument(uri)).getText();
   const parsed = parseExperiment(text);
   if (!parsed.ok) throw new Error(describeProblems(basename(configFile), text, parsed.problems.slice(0, 1)));
-  return evaluationSettings(parsed.config);
+  return parsed.config;
 }

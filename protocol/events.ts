@@ -114,11 +114,16 @@ export type EventBody =
       readonly file?: string;
     }
   | {
-      /** All rows of an evaluation are there. `key` stands for its settings: asked again by a suite, it is not done again. */
+      /**
+       * All rows of an evaluation are there. `key` stands for its settings and `images` for what it judged by: asked again by
+       * a suite, the same is not done again.
+       */
       readonly type: 'evaluated';
       readonly step: number;
       readonly kind: EvaluationKind;
       readonly key: string;
+      /** Absent in journals of versions that did not write it. */
+      readonly images?: string;
     }
   | {
       /** A suite came to its end and was written up: a `ReportFile`, and the same in Markdown beside it. */

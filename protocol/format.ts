@@ -237,6 +237,18 @@ const metricNames: Readonly<Record<string, MetricName>> = {
     about:
       'Along how many directions embeddings spread: the exponential of the entropy of their singular values (Garrido et al. 2023). On a few images only, so compare it within a run.',
   },
+  'health/effective_rank': {
+    title: 'Effective rank',
+    unit: '',
+    about:
+      'Along how many directions embeddings differ from their mean: the exponential of the entropy of the eigenvalues of their covariance (Roy and Vetterli 2007). On a few images only, so compare it within a run.',
+  },
+  'health/lidar': {
+    title: 'LiDAR',
+    unit: '',
+    about:
+      'Along how many directions images differ more than views of one image do (Thilak et al. 2023). On two views each of a few images only, so compare it within a run.',
+  },
   'health/uniformity': {
     title: 'Uniformity',
     unit: '',

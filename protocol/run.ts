@@ -22,6 +22,14 @@ export interface ScoredCheckpoint {
   readonly file?: string;
 }
 
+/** An evaluation that came to its end: of which checkpoint, by which settings and which images. There are several of a kind where settings differed. */
+export interface Evaluated {
+  readonly step: number;
+  readonly kind: EvaluationKind;
+  readonly key: string;
+  readonly images?: string;
+}
+
 export interface Notice {
   readonly level: 'info' | 'warning' | 'error';
   readonly message: string;
@@ -50,8 +58,7 @@ export interface Run {
   /** Ascending. */
   readonly embeddings: readonly { readonly step: number; readonly file: string; readonly kl: number }[];
   readonly evaluations: readonly ScoredCheckpoint[];
-  /** The evaluations that came to their end, and with which settings: several of a kind where these differed. */
-  readonly evaluated: readonly { readonly step: number; readonly kind: EvaluationKind; readonly key: string }[];
+  readonly evaluated: readonly Evaluated[];
   /** The newest report: its file, relative to the run directory, and what its suite could not do. */
   readonly report?: { readonly file: string; readonly leftOut: readonly string[] };
   /** The evaluation under way. */
@@ -151,10 +158,10 @@ function change(run: Run, event: RunEvent): Partial<Run> {
       return { evaluating: undefined, evaluations: [...others, { step, time, evaluation, file }] };
     }
     case 'evaluated': {
-      const { step, kind, key } = event;
+      const { step, kind, key, images } = event;
       // By other settings it may be done as well.
       const others = run.evaluated.filter((done) => done.step !== step || done.kind !== kind || done.key !== key);
-      return { evaluating: undefined, evaluated: [...others, { step, kind, key }] };
+      return { evaluating: undefined, evaluated: [...others, { step, kind, key, ...(images && { images }) }] };
     }
     case 'report':
       return { report: { file: event.file, leftOut: event.leftOut } };

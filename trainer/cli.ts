@@ -6,10 +6,11 @@
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { connect, LaunchError, listRuns, readRun, runsFolder } from '../client/index';
-import { evaluationSettings } from '../protocol/config';
+import { connect, LaunchError, listRuns, readRun, runsFolder, type ListedRun } from '../client/index';
+import { evaluationSettings, type ExperimentConfig } from '../protocol/config';
 import { evaluationKinds, type EvaluationKind } from '../protocol/events';
 import { formatStep } from '../protocol/format';
+import { modelDifference, modelOf } from '../protocol/model';
 import { planRows } from '../protocol/plan';
 import { compareRuns, comparisonMarkdown, comparisonText, missingCosts } from './cli/compare';
 import { demo } from './cli/demo';
@@ -17,12 +18,13 @@ import { examine } from './cli/doctor';
 import { exportRun } from './cli/export';
 import { findRun, isConfigFile, UsageError } from './cli/find';
 import { init } from './cli/init';
-import { evaluateRun, exitCodes, launch, watchTraining } from './cli/jobs';
+import { evaluateRun, exitCodes, launch, UnfinishedError, watchTraining } from './cli/jobs';
 import { createOutput, printable, table } from './cli/output';
 import { reportOn, writeTo } from './cli/report';
 import { details, detailsText, listText, summarize } from './cli/show';
 import { ConfigError, judgeConfig, readConfigFile } from './jobs/config-file';
 import { plan } from './jobs/plan';
+import { frozenConfig } from './jobs/session';
 import { ownVersion } from './jobs/versions';
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -139,8 +141,12 @@ function evaluation(command: Command, kindsOf: (options: EvaluateOptions) => rea
     .action(
       async (what: string | undefined, options: EvaluateOptions & { readonly step?: EvaluateOptions['steps'] }) => {
         const { step, config = what !== undefined && isConfigFile(what) ? what : undefined, json = false } = options;
-        const { directory } = await findRun(what);
-        const settings = config === undefined ? undefined : evaluationSettings(await readConfigFile(config));
+        const found = await findRun(what);
+        const { directory } = found;
+        const read = config === undefined ? undefined : await readConfigFile(config);
+        // Who names a run wants that run; who names a config wants what the config says.
+        if (read && what !== undefined && isConfigFile(what)) refuseOtherModel(what, read, found);
+        const settings = read && evaluationSettings(read);
         const steps =
           step === 'all' ? (await readRun(directory)).checkpoints.map((checkpoint) => checkpoint.step) : step;
         const suite = options.suite !== undefined;
@@ -151,6 +157,16 @@ function evaluation(command: Command, kindsOf: (options: EvaluateOptions) => rea
       },
     );
 }
+/** Throws when the newest run of a config trained another model than the config now says. */
+function refuseOtherModel(file: string, config: ExperimentConfig, { directory, manifest }: ListedRun): void {
+  const changed = modelDifference(modelOf(config), modelOf(frozenConfig(directory, manifest)));
+  if (!changed) return;
+  const { path, value, other = 'nothing' } = changed;
+  throw new UsageError(
+    `${file} now has ${value} as "${path}"; its newest run, ${manifest.runId}, was trained with ${other}. Train what it says now (tessera pretrain ${file}), or name the run to judge it as it was trained: ${manifest.runId} --config ${file}`,
+  );
+}
+
 evaluation(
   program.command('probe').description('a linear classifier and kNN on the frozen encoder, beside a random-init one'),
   () => ['probe'],
@@ -276,6 +292,12 @@ program
   .addOption(new Option('--seeds <n>', 'how many seeds').argParser(whole).default(1))
   .action(async ({ json, seeds }: { json?: string; seeds: number }) => await demo(seeds, json));
 
+function exitCodeOf(error: unknown): number {
+  if (error instanceof UnfinishedError) return exitCodes.unfinished;
+  const isUsage = error instanceof UsageError || error instanceof ConfigError;
+  return isUsage || (error instanceof LaunchError && error.problems.length > 0) ? exitCodes.usage : exitCodes.failed;
+}
+
 // Whoever read the output, `head` for one, has enough of it. What trains goes on training.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.done : exitCodes.failed),
@@ -287,8 +309,6 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   else {
     process.stderr.write(`${printable((error as Error).message)}\n`);
-    const isUsage = error instanceof UsageError || error instanceof ConfigError;
-    process.exitCode =
-      isUsage || (error instanceof LaunchError && error.problems.length > 0) ? exitCodes.usage : exitCodes.failed;
+    process.exitCode = exitCodeOf(error);
   }
 }

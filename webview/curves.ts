@@ -25,6 +25,8 @@ const order = [
   'eval/probe_top1',
   'health/std',
   'health/rankme',
+  'health/effective_rank',
+  'health/lidar',
   'health/uniformity',
   'health/alignment',
 ];

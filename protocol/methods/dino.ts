@@ -28,7 +28,9 @@ export const DinoConfig = z.strictObject({
   ...pretrainFields,
   head: DinoHeadConfig,
   localViews: z.int().min(0).default(4).describe('Small views of each image, which only the student sees.'),
-  localSize: positiveInt
+  localSize: z
+    .int()
+    .min(3)
     .optional()
     .describe(
       'Side of a small view in pixels; a multiple of the patch size, at most `imageSize`. By default about half of it.',

@@ -3,7 +3,8 @@ import { appendFile, mkdir, readdir, readFile, truncate, writeFile } from 'node:
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LaunchError, readJournal, readRun, runsFolder } from '../../client/index';
+import { LaunchError, liveOwner, readJournal, readRun, runsFolder } from '../../client/index';
+import type { RunEvent } from '../../protocol/events';
 import { ended, follow, image, kill, project, start, tessera, tiny, tinyWith, train, trainerPath } from './support';
 
 describe('a config that will not do is refused before anything is created', () => {
@@ -97,7 +98,7 @@ describe('a run that cannot go on ends as failed and says why', () => {
 describe('clusters that there is nothing to score by', () => {
   it.each([
     ['no test images', ['images'], 4, /There are no test images: check `data.source` and `data.testSource`/],
-    ['no labels', ['images'], 10, /The test images have no labels, .*one subfolder per class.*embedding map by t-SNE/],
+    ['no labels', ['images'], 10, /The test images have no labels, .*one subfolder per class.*pretext task, t-SNE, health/],
     [
       'fewer test images than clusters',
       ['images/a', 'images/b'],
@@ -174,7 +175,7 @@ describe('checkpoints that were tampered with', () => {
     kill(pid);
   });
 
-  it('one of another shape is refused by name, and nothing is lost', async () => {
+  it('one of another backbone is refused by name, and nothing is lost', async () => {
     const directory = await stopped();
     const folders = await readdir(join(directory, 'checkpoints'));
     const manifest = join(directory, 'run.json');
@@ -182,7 +183,7 @@ describe('checkpoints that were tampered with', () => {
     await start('resume', directory);
     const run = await ended(directory);
     expect(run.status).toBe('failed');
-    expect(run.reason).toMatch(/step-\d+: "encoder\..*" is float32 \[.*\], but the config's model has float32 \[.*\]/);
+    expect(run.reason).toMatch(/step-\d+\/state\.json: .*"pretrain\.backbone\.width" is 32, but run\.json says 64/);
     expect(await readdir(join(directory, 'checkpoints'))).toEqual(folders);
   });
 
@@ -200,6 +201,99 @@ describe('checkpoints that were tampered with', () => {
 
     await writeFile(join(directory, 'run.json'), '{"version": 1}');
     await expect(start('resume', directory)).rejects.toThrow(/run\.json: runId: /);
+  });
+});
+
+describe('a config that says another model than its newest run trained', () => {
+  it('is not judged by that run, unless the run is named', async () => {
+    const file = await project(tinyWith({ steps: 2 }));
+    const { directory } = await start('pretrain', file);
+    const { manifest } = await ended(directory);
+    await writeFile(file, JSON.stringify(tinyWith({ steps: 2, backbone: { ...tiny.pretrain.backbone, heads: 4 } })));
+    const told = await tessera(dirname(file), 'evaluate', file, '--kind', 'pretext');
+    expect(told.stderr).toMatch(
+      /now has 4 as "pretrain\.backbone\.heads"; its newest run, .*, was trained with 2\. Train/,
+    );
+    expect(told.code).toBe(2);
+    const named = await tessera(dirname(file), 'evaluate', manifest.runId, '--config', file, '--kind', 'pretext');
+    expect(named.code).toBe(0);
+  });
+});
+
+describe('images that changed since the training', () => {
+  it('are told of, and seen by the encoder as it was trained to see them', async () => {
+    const data = { source: 'images', testSource: 'held-out', imageSize: 32 };
+    const file = await project(tinyWith({ steps: 2, batchSize: 4 }, { data }));
+    const folder = dirname(file);
+    for (let i = 0; i < 8; i++) {
+      await image(join(folder, 'images', `${i}.png`), `#${i}0${i}080`);
+      await image(join(folder, 'held-out', `${i}.png`), `#80${i}0${i}0`);
+    }
+    expect((await tessera(folder, 'pretrain', file)).code).toBe(0);
+    const lossNow = async () => {
+      const told = await tessera(folder, 'evaluate', '--kind', 'pretext', '--json');
+      const events = told.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as RunEvent]));
+      const row = events.find((event) => event.type === 'evaluation');
+      const notices = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+      return { loss: row!.evaluation.comparison!.score.value, notices };
+    };
+    const before = await lossNow();
+    expect(before.notices).toEqual([]);
+    await image(join(folder, 'images', 'white.png'), '#ffffff');
+    const after = await lossNow();
+    expect(after.notices).toEqual([expect.stringMatching(/images are not those that step 2 was trained on/) as string]);
+    expect(after.loss).toBe(before.loss);
+  });
+
+  it('are judged by again when a suite is asked for, as those it knows are not', async () => {
+    const data = { source: 'images', testSource: 'held-out', imageSize: 32 };
+    const file = await project(tinyWith({ steps: 2, batchSize: 4 }, { data }));
+    const folder = dirname(file);
+    for (let i = 0; i < 8; i++) {
+      await image(join(folder, 'images', `${i}.png`), `#${i}0${i}080`);
+      await image(join(folder, 'held-out', `${i}.png`), `#80${i}0${i}0`);
+    }
+    const { directory } = await start('pretrain', file);
+    await ended(directory);
+    const judged = async () => {
+      expect((await tessera(folder, 'evaluate', '--suite', 'full', '--kind', 'pretext')).code).toBe(0);
+      const { events } = await readJournal(directory);
+      return events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation.testImages] : []));
+    };
+    expect(await judged()).toEqual([8]);
+    expect(await judged()).toEqual([8]);
+    for (let i = 0; i < 4; i++) await image(join(folder, 'held-out', `new ${i}.png`));
+    expect(await judged()).toEqual([8, 12]);
+  });
+});
+
+describe.runIf(process.platform !== 'win32')('an evaluation that the system ends half-way', () => {
+  it('is told apart from one that is done, and goes on when asked again', async () => {
+    const file = await project(tinyWith({ steps: 10 }, { finetune: { steps: 1_000_000, batchSize: 8 } }));
+    const folder = dirname(file);
+    const { directory } = await start('pretrain', file);
+    await ended(directory);
+    const suite = () => tessera(folder, 'evaluate', file, '--suite', 'full', '--kind', 'knn,finetune');
+    const first = suite();
+    const { until, feed } = await follow(directory);
+    await until(({ run, alive }) => alive && run.evaluating?.kind === 'finetune');
+    process.kill((await liveOwner(directory))!.pid, 'SIGTERM');
+    expect((await first).code).toBe(3);
+    feed.dispose();
+    const interrupted = await readRun(directory);
+    expect(interrupted.status).toBe('finished');
+    expect(interrupted.report).toBeUndefined();
+    expect(interrupted.evaluated.map(({ kind }) => kind)).toEqual(['knn']);
+    expect(interrupted.notices.at(-1)).toMatchObject({
+      level: 'warning',
+      message: expect.stringMatching(/fine-tune of step 10 was interrupted.* Ask again to go on/) as string,
+    });
+
+    await writeFile(file, JSON.stringify(tinyWith({ steps: 10 })));
+    expect((await suite()).code).toBe(0);
+    const { evaluations, report } = await readRun(directory);
+    expect(evaluations.map(({ evaluation }) => evaluation.kind)).toEqual(['knn', 'finetune']);
+    expect(report).toMatchObject({ leftOut: [] });
   });
 });
 

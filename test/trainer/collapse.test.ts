@@ -35,8 +35,9 @@ const warnings = ({ notices }: Awaited<ReturnType<typeof train>>['run']) =>
 describe('the health of a representation', () => {
   it('is logged from the first step on, and a healthy run is not warned of', async () => {
     const { run } = await train(collapsing(contrast));
-    for (const key of ['health/std', 'health/rankme', 'health/uniformity', 'health/alignment'])
-      expect(run.metrics[key]!.steps).toEqual([1, 65, 130, 195, 260]);
+    for (const name of ['std', 'rankme', 'effective_rank', 'lidar', 'uniformity', 'alignment'])
+      expect(run.metrics[`health/${name}`]!.steps).toEqual([1, 65, 130, 195, 260]);
+    expect(run.metrics['health/lidar']!.values.at(-1)).toBeGreaterThan(1);
     expect(run.metrics['health/std']!.values.at(-1)).toBeGreaterThan(0.2);
     expect(warnings(run)).toEqual([]);
   });

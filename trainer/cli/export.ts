@@ -1,5 +1,5 @@
 import type { ListedRun } from '../../client/index';
-import { checkpointSteps, loadCheckpoint } from '../jobs/checkpoint';
+import { checkpointSteps, loadCheckpoint, originOf } from '../jobs/checkpoint';
 import { exportEncoder } from '../jobs/export';
 import { frozenConfig } from '../jobs/session';
 import { createMethod } from '../methods/index';
@@ -17,7 +17,8 @@ export async function exportRun({ directory, manifest }: ListedRun, step: number
     );
   }
   const method = createMethod(config.pretrain, config.data.imageSize);
-  const { state, normalization } = await loadCheckpoint(directory, asked, method.init(config.seed), 'model');
+  const wanted = { origin: originOf(manifest.runId, config), specs: method.init(config.seed) };
+  const { state, normalization } = await loadCheckpoint(directory, asked, wanted, 'model');
   const tensors = await exportEncoder(file, method.evaluated?.(state) ?? state, {
     config,
     runId: manifest.runId,

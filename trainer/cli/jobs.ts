@@ -17,6 +17,9 @@ import { createOutput, type Output } from './output';
 /** What a shell gets to know. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, unfinished: 3 } as const;
 
+/** What was begun can be gone on with; ends with exit code 3. */
+export class UnfinishedError extends Error {}
+
 export async function launch(args: readonly string[]): Promise<string> {
   const options = { nodePath: process.execPath, trainerPath: bundlePath('trainer.mjs'), args, cwd: process.cwd() };
   return (await launchTrainer(options)).runDirectory;
@@ -83,9 +86,14 @@ export async function evaluateRun(
   const failed = events.find((event) => event.type === 'notice' && event.level === 'error');
   if (failed?.type === 'notice') throw new Error(failed.message);
   const found = events.filter((event): event is EvaluationEvent => event.type === 'evaluation');
-  // A suite that was done before finds nothing new to do.
-  if (found.length === 0 && !events.some(({ type }) => type === 'report'))
-    throw new Error(`The evaluation did not come to an end; see ${directory}/trainer.log.`);
+  // A suite that was done before finds nothing new to do, and reports all the same.
+  const asked = params.suite ? 1 : params.kinds.length * (params.steps?.length ?? 1);
+  const done = events.filter(({ type }) => type === (params.suite ? 'report' : 'evaluated')).length;
+  if (done < asked) {
+    throw new UnfinishedError(
+      `The evaluation did not come to its end. Ask again to go on; see ${directory}/trainer.log.`,
+    );
+  }
   return found;
 }
 

@@ -40,6 +40,8 @@ export interface StoreOptions {
   /** Images are kept with a shorter side of at most this, px. */
   readonly side: number;
   readonly folder: string;
+  /** The config value to blame for files that are damaged. */
+  readonly field: string;
   /** Started only when something must be decoded. */
   readonly pool: () => Pool;
   /** Called while decoding with what could not be read so far; throws to give up early. */
@@ -102,14 +104,14 @@ function cacheKey(items: readonly Item[], side: number): string {
 }
 
 async function build(folder: string, options: StoreOptions): Promise<Decoded[]> {
-  const { items, side, pool: start, check, onProgress, signal } = options;
+  const { items, side, field, pool: start, check, onProgress, signal } = options;
   const pool = start();
   const unpacked = join(folder, unpackedFolder);
   await mkdir(unpacked);
   const origins = await unpack(
     items.map(({ origin }) => origin),
     unpacked,
-    { signal },
+    { field, signal },
   );
   const file = await open(join(folder, pixelsFile), 'wx');
   const hash = createHash('sha256');

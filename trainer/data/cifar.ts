@@ -17,6 +17,8 @@ interface Layout {
   readonly labelBytes: number;
   readonly classes: number;
   readonly namesFile: string;
+  /** Of the version for Python: the folder that it unpacks to, and two files that are in it. */
+  readonly python: { readonly folder: string; readonly files: readonly [string, string] };
 }
 
 const pixelBytes = 3072;
@@ -31,6 +33,7 @@ const layouts: readonly Layout[] = [
     labelBytes: 1,
     classes: 10,
     namesFile: 'batches.meta.txt',
+    python: { folder: 'cifar-10-batches-py', files: ['data_batch_1', 'batches.meta'] },
   },
   {
     name: 'CIFAR-100',
@@ -40,6 +43,7 @@ const layouts: readonly Layout[] = [
     labelBytes: 2,
     classes: 100,
     namesFile: 'fine_label_names.txt',
+    python: { folder: 'cifar-100-python', files: ['train', 'meta'] },
   },
 ];
 
@@ -50,6 +54,16 @@ export async function listCifar(source: string, field: string): Promise<Listing 
       const names = await readdir(folder).catch(() => []);
       const train = names.filter((name) => layout.train.test(name)).sort();
       if (train.length > 0) return listFiles(folder, train, names, layout, field);
+    }
+  }
+  for (const { name, python } of layouts) {
+    for (const folder of [source, join(source, python.folder)]) {
+      const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+      const isThere = (file: string) => entries.some((entry) => entry.name === file && entry.isFile());
+      if (!python.files.every(isThere)) continue;
+      throw new DataError(
+        `${field}: ${folder} has ${name}'s version for Python: reading that can run any code, so it is refused. Download the binary version`,
+      );
     }
   }
   return undefined;

@@ -92,7 +92,7 @@ async function listFiles(folder: string, files: readonly string[], prefix: strin
       ...(images.part.method === 'gzip' ? { packed: images.part } : {}),
     };
     const labels = await readIdx(join(folder, beside), 1, field);
-    const values = (await readPart(labels.part)).subarray(labels.start);
+    const values = (await readPart(labels.part, field)).subarray(labels.start);
     return { name, records, count, labels: Int32Array.from(values, (label) => label - first) };
   };
 
@@ -110,7 +110,7 @@ async function readIdx(path: string, dimensions: number, field: string) {
   const method = (await startsAs(path, [0x1f, 0x8b])) ? 'gzip' : 'stored';
   const start = 4 + 4 * dimensions;
   const packed: Part = { path, method, offset: 0, bytes, size: bytes, name: path };
-  const head = await readHead(packed, start);
+  const head = await readHead(packed, start, field);
   const fail = (what: string) => new DataError(`${field}: ${path} ${what}`);
   const type = types[head[2] ?? 0];
   if (head.length < 4 || head[0] !== 0 || head[1] !== 0 || type === undefined) {

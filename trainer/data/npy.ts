@@ -20,7 +20,7 @@ const maxHeader = 1 << 16;
 /** Reads the header of a file, and holds its size against it. `field` is the config value to blame. */
 export async function readNpy(part: Part, field: string): Promise<NpyArray> {
   const fail = (what: string) => new DataError(`${field}: ${part.name} ${what}`);
-  const head = await readHead(part, 12 + maxHeader);
+  const head = await readHead(part, 12 + maxHeader, field);
   if (head.length < 12 || head.toString('latin1', 0, 6) !== magic) throw fail('is no NumPy array. Save it again');
   const wide = head[6]! > 1;
   const start = wide ? 12 + head.readUInt32LE(8) : 10 + head.readUInt16LE(8);
@@ -106,7 +106,7 @@ export async function labelsOf({ part, type, shape, start }: NpyArray, field: st
     );
   }
   const [, order, sign, width] = read;
-  const bytes = await readPart(part);
+  const bytes = await readPart(part, field);
   const values = new DataView(bytes.buffer, bytes.byteOffset + start);
   const little = order !== '>';
   const at: Record<string, (offset: number) => number> = {

@@ -19,6 +19,8 @@ export interface DataOptions {
   /** A folder or a data set's file, relative to `baseFolder`, or `builtin:shapes`. */
   readonly source: string;
   readonly testSource?: string;
+  /** The block of the config that names them, for messages; `data` by default. */
+  readonly block?: 'data' | 'transfer';
   readonly imageSize: number;
   /** At most this many images of each set, a seeded choice. */
   readonly train?: number;
@@ -79,23 +81,27 @@ const firstTestShape = 1_000_000_000;
  * when something is wrong with the images, or the signal's reason when aborted.
  */
 export async function openData(options: DataOptions): Promise<Data> {
+  const { block = 'data' } = options;
   const { listing, trainItems, testItems, allUnlabelled } = await chosenItems(options);
   const { classes, onlyClass } = listing;
   const unlabelledItems = options.unlabelled ? allUnlabelled : [];
   if (trainItems.length === 0)
-    throw new DataError(`data.source: no training images in ${options.source}. Give a folder that holds some`);
+    throw new DataError(`${block}.source: no training images in ${options.source}. Give a folder that holds some`);
   if (classes && classes.length > trainItems.length) {
-    const field = options.train === undefined ? 'data.source' : 'data.train';
+    const field = options.train === undefined ? `${block}.source` : `${block}.train`;
     throw new DataError(
-      `${field}: ${plural(trainItems.length, 'training image')} for ${classes.length} classes. Give at least one image of each, or point data.source at a folder without class subfolders`,
+      `${field}: ${plural(trainItems.length, 'training image')} for ${classes.length} classes. Give at least one image of each, or point ${block}.source at a folder without class subfolders`,
     );
   }
 
-  const { read, close } = createReader(options, 'data.source');
+  const { read, close } = createReader(options);
+  const own: Place = { source: options.source, field: `${block}.source` };
+  const testPlace =
+    options.testSource === undefined ? own : { source: options.testSource, field: `${block}.testSource` };
   try {
-    const train = await read(trainItems, 'training');
-    const test = testItems.length === 0 ? undefined : await read(testItems, 'test');
-    const unlabelled = unlabelledItems.length === 0 ? undefined : await read(unlabelledItems, 'unlabelled');
+    const train = await read(trainItems, 'training', own);
+    const test = testItems.length === 0 ? undefined : await read(testItems, 'test', testPlace);
+    const unlabelled = unlabelledItems.length === 0 ? undefined : await read(unlabelledItems, 'unlabelled', own);
     const sets = [train, test, unlabelled].filter((set) => set !== undefined);
     return {
       train: train.set,
@@ -118,16 +124,18 @@ export async function openData(options: DataOptions): Promise<Data> {
 
 /** How many images a pretraining goes through in an epoch, and how many are held out, as far as files tell: none is read. */
 export async function countImages(
-  options: Pick<
-    DataOptions,
-    'source' | 'testSource' | 'imageSize' | 'train' | 'test' | 'seed' | 'baseFolder' | 'signal'
-  >,
+  options: CountOptions,
 ): Promise<{ readonly pretrain: number; readonly test: number }> {
   const { trainItems, testItems, allUnlabelled } = await chosenItems(options);
   return { pretrain: allUnlabelled.length || trainItems.length, test: testItems.length };
 }
 
-async function chosenItems(options: Parameters<typeof countImages>[0]) {
+type CountOptions = Pick<
+  DataOptions,
+  'source' | 'testSource' | 'block' | 'imageSize' | 'train' | 'test' | 'seed' | 'baseFolder' | 'signal'
+>;
+
+async function chosenItems(options: CountOptions) {
   const { seed } = options;
   const listing = holdOut(await list(options), seed);
   return {
@@ -145,24 +153,30 @@ async function chosenItems(options: Parameters<typeof countImages>[0]) {
  * @param field of the config, that named the source.
  */
 export async function openTestImages(
-  options: Omit<DataOptions, 'testSource' | 'train' | 'unlabelled'>,
+  options: Omit<DataOptions, 'testSource' | 'block' | 'train' | 'unlabelled'>,
   field: string,
   classes: readonly string[],
 ): Promise<Pick<Data, 'skipped' | 'notes' | 'dispose'> & { readonly test: ImageSet }> {
   const { source, test, seed, baseFolder, signal } = options;
   const listing = source === shapesSource ? listShapes(options) : await listPath(source, field, baseFolder, signal);
   const items = matched(listing.test ?? listing.train, listing.classes, classes, { source, field });
-  const { read, close } = createReader(options, field);
+  const { read, close } = createReader(options);
   try {
-    const { set, bad } = await read(choose(items, test, seed, 'test'), 'test');
+    const { set, bad } = await read(choose(items, test, seed, 'test'), 'test', { source, field });
     return { test: set, skipped: bad, notes: listing.notes, dispose: () => releaseFile(set.file) };
   } finally {
     await close();
   }
 }
 
+/** Where images come from, and which value of the config says so. */
+interface Place {
+  readonly source: string;
+  readonly field: string;
+}
+
 /** Decodes listed images with threads that are started when the first must be. */
-function createReader(options: DataOptions, field: string) {
+function createReader(options: DataOptions) {
   const { imageSize, signal, workerFile } = options;
   const side = options.source === shapesSource ? imageSize : Math.ceil(imageSize * detail);
   const pools: Pool[] = [];
@@ -172,11 +186,21 @@ function createReader(options: DataOptions, field: string) {
     return pools[0]!;
   };
   return {
-    read: async (items: readonly Item[], name: string) => {
-      const check = (bad: readonly Bad[]) => refuse(bad, items.length, options, field);
+    read: async (items: readonly Item[], name: string, place: Place) => {
+      const check = (bad: readonly Bad[]) => refuse(bad, items.length, options, place);
       const onProgress = (done: number, total: number) =>
         options.onProgress?.({ message: `Decoding ${name} images`, done, total });
-      const store = await openStore({ items, side, folder: options.cacheFolder, pool, check, onProgress, signal });
+      const { field } = place;
+      const store = await openStore({
+        items,
+        side,
+        folder: options.cacheFolder,
+        field,
+        pool,
+        check,
+        onProgress,
+        signal,
+      });
       const { set, statistics } = imageSet(items, store, imageSize, workerFile);
       return { set, statistics, bad: badOf(items, store.images) };
     },
@@ -188,17 +212,17 @@ function createReader(options: DataOptions, field: string) {
 
 const shapesSource = 'builtin:shapes';
 
-async function list(options: Parameters<typeof countImages>[0]): Promise<Listing> {
-  const { source, testSource, signal } = options;
+async function list(options: CountOptions): Promise<Listing> {
+  const { source, testSource, block = 'data', signal } = options;
   if (source === shapesSource) return listShapes(options);
-  const listing = await listPath(source, 'data.source', options.baseFolder, signal);
+  const listing = await listPath(source, `${block}.source`, options.baseFolder, signal);
   if (testSource === undefined) return listing;
   if (testSource === shapesSource)
     throw new DataError(
-      `data.testSource: ${shapesSource} draws test images for itself alone. Remove it, or give a folder`,
+      `${block}.testSource: ${shapesSource} draws test images for itself alone. Remove it, or give a folder`,
     );
-  const other = await listPath(testSource, 'data.testSource', options.baseFolder, signal);
-  const from = { source: testSource, field: 'data.testSource' };
+  const other = await listPath(testSource, `${block}.testSource`, options.baseFolder, signal);
+  const from = { source: testSource, field: `${block}.testSource` };
   return { ...listing, test: matched(other.test ?? other.train, other.classes, listing.classes, from) };
 }
 
@@ -217,7 +241,7 @@ function matched(
   items: readonly Item[],
   from: readonly string[] | undefined,
   to: readonly string[] | undefined,
-  { source, field }: { readonly source: string; readonly field: string },
+  { source, field }: Place,
 ): readonly Item[] {
   if (to === undefined) return items.map(({ id, origin }) => ({ id, origin }));
   if (from === undefined)
@@ -305,7 +329,7 @@ interface Bad {
 }
 
 /** Throws when more files are bad than the config lets pass. */
-function refuse(bad: readonly Bad[], total: number, { maxBadFiles, source }: DataOptions, field: string): void {
+function refuse(bad: readonly Bad[], total: number, { maxBadFiles }: DataOptions, { source, field }: Place): void {
   if (bad.length === 0 || (bad.length <= maxBadFiles * total && bad.length < total)) return;
   const shown = bad.slice(0, 5).map(({ file, reason }) => `\n  ${file}: ${reason}`);
   const more = bad.length > 5 ? `\n  and ${bad.length - 5} more` : '';

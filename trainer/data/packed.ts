@@ -17,11 +17,11 @@ export function checkPart({ name, method, bytes, size }: Part, field: string): v
   }
 }
 
-/** The first `count` bytes of a part, fewer when it is shorter. */
-export async function readHead(part: Part, count: number): Promise<Buffer> {
+/** The first `count` bytes of a part, fewer when it is shorter. `field` is the config value to blame. */
+export async function readHead(part: Part, count: number, field: string): Promise<Buffer> {
   const found: Buffer[] = [];
   let size = 0;
-  for await (const chunk of chunks(part)) {
+  for await (const chunk of chunks(part, field)) {
     found.push(chunk);
     size += chunk.length;
     if (size >= count) break;
@@ -30,24 +30,22 @@ export async function readHead(part: Part, count: number): Promise<Buffer> {
 }
 
 /** All bytes of a part that is known to be small. */
-export async function readPart(part: Part): Promise<Buffer> {
+export async function readPart(part: Part, field: string): Promise<Buffer> {
   const found: Buffer[] = [];
-  for await (const chunk of checked(part)) found.push(chunk);
+  for await (const chunk of checked(part, { field })) found.push(chunk);
   return Buffer.concat(found);
 }
 
 export interface UnpackOptions {
+  /** The config value to blame. */
+  readonly field: string;
   readonly signal?: AbortSignal;
   /** Of images that are put in order at once. */
   readonly blockBytes?: number;
 }
 
 /** The origins with every image readable in place: what lies packed or interleaved is written to `folder` as it is. */
-export async function unpack(
-  origins: readonly Origin[],
-  folder: string,
-  options: UnpackOptions = {},
-): Promise<Origin[]> {
+export async function unpack(origins: readonly Origin[], folder: string, options: UnpackOptions): Promise<Origin[]> {
   const plain = new Map<Records, Records>();
   for (const origin of origins) {
     if (origin.kind !== 'record' || plain.has(origin.records)) continue;
@@ -62,7 +60,7 @@ async function unpackRecords(packed: Records, file: string, options: UnpackOptio
   let records = packed;
   if (records.packed) {
     const part = records.packed;
-    await writeAll(`${file}.bytes`, checked(part, options.signal));
+    await writeAll(`${file}.bytes`, checked(part, options));
     records = { ...records, path: `${file}.bytes`, packed: undefined };
   }
   if (records.interleaved !== undefined) {
@@ -85,7 +83,7 @@ async function writeAll(path: string, content: AsyncIterable<Buffer>): Promise<v
 async function* ordered(
   { path, start, step }: Records,
   count: number,
-  { signal, blockBytes = 1 << 26 }: UnpackOptions,
+  { field, signal, blockBytes = 1 << 26 }: UnpackOptions,
 ): AsyncGenerator<Buffer> {
   const atOnce = Math.max(1, Math.floor(blockBytes / step));
   const file = await open(path, 'r');
@@ -97,7 +95,7 @@ async function* ordered(
       for (let k = 0; k < step; k++) {
         signal?.throwIfAborted();
         const { bytesRead } = await file.read(values, 0, size, start + k * count + first);
-        if (bytesRead !== size) throw new DataError(`${path} was cut short. Download it again`);
+        if (bytesRead !== size) throw new DataError(`${field}: ${path} was cut short. Download it again`);
         for (let i = 0; i < size; i++) images[i * step + k] = values[i]!;
       }
       yield images;
@@ -108,21 +106,21 @@ async function* ordered(
 }
 
 /** All bytes of a part. Throws when they are not as many as it says, or not those that its checksum is of. */
-async function* checked(part: Part, signal?: AbortSignal): AsyncGenerator<Buffer> {
+async function* checked(part: Part, { field, signal }: Omit<UnpackOptions, 'blockBytes'>): AsyncGenerator<Buffer> {
   let size = 0;
   let crc = 0;
-  for await (const chunk of chunks(part)) {
+  for await (const chunk of chunks(part, field)) {
     signal?.throwIfAborted();
     size += chunk.length;
-    if (size > part.size) throw damaged(part, 'it holds more than it says');
+    if (size > part.size) throw damaged(part, field, 'it holds more than it says');
     if (part.crc !== undefined) crc = crc32(chunk, crc);
     yield chunk;
   }
-  if (size !== part.size) throw damaged(part, 'it was cut short');
-  if (part.crc !== undefined && crc !== part.crc) throw damaged(part, 'its checksum is another');
+  if (size !== part.size) throw damaged(part, field, 'it was cut short');
+  if (part.crc !== undefined && crc !== part.crc) throw damaged(part, field, 'its checksum is another');
 }
 
-async function* chunks(part: Part): AsyncGenerator<Buffer> {
+async function* chunks(part: Part, field: string): AsyncGenerator<Buffer> {
   const { path, method, offset, bytes } = part;
   if (bytes === 0) return;
   const file = createReadStream(path, { start: offset, end: offset + bytes - 1, highWaterMark: 1 << 18 });
@@ -137,10 +135,10 @@ async function* chunks(part: Part): AsyncGenerator<Buffer> {
     for await (const chunk of unzip) yield chunk as Buffer;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw code?.startsWith('Z_') ? damaged(part, message) : error;
+    throw code?.startsWith('Z_') ? damaged(part, field, message) : error;
   }
 }
 
-function damaged({ name }: Part, reason: string): DataError {
-  return new DataError(`cannot unpack ${name}: ${reason}. Download it again`);
+function damaged({ name }: Part, field: string, reason: string): DataError {
+  return new DataError(`${field}: cannot unpack ${name}: ${reason}. Download it again`);
 }

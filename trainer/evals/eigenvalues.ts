@@ -6,6 +6,11 @@
 
 /** A QR step a deflation is far more than it ever takes. */
 const MOST_STEPS = 60;
+/**
+ * What is nothing beside the largest element of a matrix, far below its rounding. Where little but rounding is left, as of
+ * a matrix of rank 1, each reflection leaves a rounding of that: their squares would soon be too small for a number.
+ */
+const NOTHING = Number.EPSILON ** 2;
 
 /**
  * All eigenvalues of a symmetric matrix [n, n], the largest first.
@@ -41,6 +46,7 @@ function tridiagonal(a: Float64Array, n: number) {
   const below = new Float64Array(Math.max(0, n - 1));
   const v = new Float64Array(n);
   const w = new Float64Array(n);
+  const nothing = (NOTHING * largest(a, n)) ** 2;
   for (let k = 0; k < n; k++) {
     diagonal[k] = a[k * n + k]!;
     if (k === n - 1) break;
@@ -51,7 +57,7 @@ function tridiagonal(a: Float64Array, n: number) {
       v[i] = a[i * n + k]!;
       if (i > first) squares += v[i]! ** 2;
     }
-    if (squares === 0) {
+    if (squares <= nothing) {
       below[k] = v[first]!;
       continue;
     }
@@ -62,6 +68,11 @@ function tridiagonal(a: Float64Array, n: number) {
     reflect(a, n, first, v, w, scale);
   }
   return { diagonal, below };
+}
+
+/** On and below the diagonal. */
+function largest(a: Float64Array, n: number): number {
+  return a.reduce((most, value, at) => (at % n <= Math.floor(at / n) ? Math.max(most, Math.abs(value)) : most), 0);
 }
 
 /** The rest of `a`, rows and columns from `first` on, becomes H a H with H = I - scale v v'. `w` is scratch. */

@@ -1,6 +1,8 @@
+/** The block of the config that names the images, for messages. */
+type Block = 'data' | 'transfer';
+
 /** What there is to judge by when labels are missing. */
-const WITHOUT_LABELS =
-  'the evaluations that need no labels: the pretext task, health, efficiency, and the embedding map by t-SNE (`pretrain.embedEvery`)';
+const WITHOUT_LABELS = 'the evaluations that need no labels: the pretext task, t-SNE, health and efficiency';
 
 /**
  * Says what is wrong with a labelled set before anything is computed from it.
@@ -12,16 +14,18 @@ export function checkLabels(
   images: number,
   classes: readonly string[],
   set: 'training' | 'test',
+  block: Block = 'data',
 ): asserts labels is Int32Array {
-  if (images === 0) throw new Error(`There are no ${set} images: check \`data.source\` and \`data.testSource\`.`);
+  if (images === 0)
+    throw new Error(`There are no ${set} images: check \`${block}.source\` and \`${block}.testSource\`.`);
   if (classes.length === 1) {
     throw new Error(
-      `All ${set} images are of a single class ("${classes[0]}"): nothing to tell apart. Add images of a second class to \`data.source\`, or take ${WITHOUT_LABELS}.`,
+      `All ${set} images are of a single class ("${classes[0]}"): nothing to tell apart. Add images of a second class to \`${block}.source\`, or take ${WITHOUT_LABELS}.`,
     );
   }
   if (labels === undefined) {
     throw new Error(
-      `The ${set} images have no labels, so nothing can be scored on them. Give them labels (in a folder of images, one subfolder per class), or take ${WITHOUT_LABELS}.`,
+      `The ${set} images have no labels, so nothing can be scored on them. Give \`${block}.source\` labels (in a folder of images, one subfolder per class), or take ${WITHOUT_LABELS}.`,
     );
   }
   if (labels.length !== images) throw new Error(`There are ${labels.length} labels for ${images} ${set} images.`);
@@ -31,18 +35,23 @@ export function checkLabels(
 }
 
 /** As `checkLabels` for a training set that classifiers learn from: it must show every class. */
-export function checkTrainingLabels(labels: Int32Array | undefined, images: number, classes: readonly string[]): void {
-  checkLabels(labels, images, classes, 'training');
+export function checkTrainingLabels(
+  labels: Int32Array | undefined,
+  images: number,
+  classes: readonly string[],
+  block: Block = 'data',
+): asserts labels is Int32Array {
+  checkLabels(labels, images, classes, 'training', block);
   if (images < classes.length) {
     throw new Error(
-      `There are ${images} training images for ${classes.length} classes: add images, or raise \`data.train\` to at least ${classes.length}.`,
+      `There are ${images} training images for ${classes.length} classes: add images, or raise \`${block}.train\` to at least ${classes.length}.`,
     );
   }
   const seen = new Set(labels);
   const missing = classes.filter((_, label) => !seen.has(label));
   if (missing.length > 0) {
     throw new Error(
-      `No training image shows ${missing.map((name) => `"${name}"`).join(', ')}: add some, or raise \`data.train\` so that every class is drawn.`,
+      `No training image shows ${missing.map((name) => `"${name}"`).join(', ')}: add some, or raise \`${block}.train\` so that every class is drawn.`,
     );
   }
 }

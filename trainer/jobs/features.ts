@@ -1,5 +1,6 @@
 /** Embeddings of the images by a frozen encoder, kept beside the run so that a second look is quick. */
 import { createHash } from 'node:crypto';
+import { basename, dirname } from 'node:path';
 import { evalBatches, viewBatches, type Data } from '../data/index';
 import type { Engine, HostTensor, HostTensors } from '../engine/types';
 import { createEmbedder, type Embeddings } from '../evals/index';
@@ -82,9 +83,13 @@ export function fingerprint(
 ): string {
   const hash = createHash('sha256');
   for (const name of Object.keys(weights).sort()) hash.update(name).update(weights[name]!.data);
-  // The statistics are those of all pixels, so they change with the content of a file.
-  hash.update(JSON.stringify([engine.description, train.imageSize, mean, std, train.size, test?.size, how]));
-  for (const set of [train, test]) for (let i = 0; i < (set?.size ?? 0); i++) hash.update(set!.id(i)).update('\n');
+  hash.update(JSON.stringify([engine.description, train.imageSize, mean, std, how]));
+  for (const set of [train, test]) {
+    if (!set) continue;
+    // Decoded pixels lie in a folder whose name changes with any file that they come from.
+    hash.update(JSON.stringify([basename(dirname(set.file)), set.size]));
+    for (let i = 0; i < set.size; i++) hash.update(set.id(i)).update('\n');
+  }
   return hash.digest('hex');
 }
 

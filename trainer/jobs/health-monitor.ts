@@ -4,7 +4,8 @@ import { subset, type Data } from '../data/index';
 import type { DeviceState } from '../engine/types';
 import { alignment, spread, uniformity } from '../evals/geometry';
 import type { Embedder } from '../evals/index';
-import { rankMe, singularValues } from '../evals/spectrum';
+import { lidar } from '../evals/lidar';
+import { covarianceEigenvalues, effectiveRank, rankMe, singularValues } from '../evals/spectrum';
 import type { Method } from '../methods/index';
 import { embedViews, viewsToAlign } from './view-embeddings';
 
@@ -40,6 +41,8 @@ export function createHealthMonitor(
       return {
         'health/std': spread(first!),
         'health/rankme': rankMe(singularValues(first!)),
+        'health/effective_rank': effectiveRank(covarianceEigenvalues(first!)),
+        'health/lidar': lidar([first!, second!]),
         'health/uniformity': uniformity(first!),
         'health/alignment': alignment(first!, second!),
       };

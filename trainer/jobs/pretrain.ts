@@ -8,7 +8,7 @@ import { learningRate } from '../nn/schedule';
 import { random } from '../random/random';
 import { attend } from './attend';
 import { collapseNotices } from './collapse';
-import { newestCheckpoint, pruneCheckpoints, saveCheckpoint } from './checkpoint';
+import { newestCheckpoint, originOf, pruneCheckpoints, saveCheckpoint } from './checkpoint';
 import { createEmbeddingMapper } from './embedding-map';
 import { createEmbedder, NotFiniteError } from '../evals/index';
 import { chooseEngine } from './engine-choice';
@@ -17,7 +17,7 @@ import { createHealthMonitor } from './health-monitor';
 import { totalSteps } from './length';
 import { checkMemory } from './memory';
 import { createPainter } from './pictures';
-import { openRunData } from './run-data';
+import { asTrained, openRunData } from './run-data';
 import { scheduledInputs } from './scheduled-inputs';
 import type { Session } from './session';
 
@@ -36,8 +36,9 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 
   emit({ type: 'status', status: 'running', reason: 'Opening the images' });
   checkMemory(config);
-  const { data, prepared } = await openAndPrepare(session);
+  const { data: opened, prepared } = await openAndPrepare(session);
   const { engine, fallback, method, checkpoint, damaged, state, program } = prepared;
+  const data = checkpoint ? asTrained(session, opened, checkpoint) : opened;
   const images = withoutLabels(data.unlabelled ?? data.train);
   checkSet(settings, images.size, data);
   const total = totalSteps(settings, images.size, 'pretrain');
@@ -98,7 +99,8 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 
   async function checkpointNow() {
     if (saved === step && step > 0) return step;
-    const written = await saveCheckpoint(directory, step, { ...data, engine: description }, await state.read());
+    const facts = { ...data, engine: description, origin: originOf(session.manifest.runId, config) };
+    const written = await saveCheckpoint(directory, step, facts, await state.read());
     saved = step;
     const evaluated = new Set(session.run().evaluations.map((scored) => scored.step));
     const removed = await pruneCheckpoints(directory, settings.keepCheckpoints, evaluated);
@@ -202,11 +204,14 @@ async function openAndPrepare(session: Session) {
 }
 
 /** All that needs no image: the engine, the weights, fresh or of the newest checkpoint, and the compiled step. */
-async function prepare({ config, directory }: Session) {
+async function prepare({ config, directory, manifest }: Session) {
   const { seed, pretrain: settings, data } = config;
   const method = createMethod(settings, data.imageSize);
   const { step, fresh, inputs } = trainingProgram(method, settings, seed);
-  const { checkpoint, damaged } = await newestCheckpoint(directory, fresh);
+  const { checkpoint, damaged } = await newestCheckpoint(directory, {
+    origin: originOf(manifest.runId, config),
+    specs: fresh,
+  });
   const { engine, fallback } = await chooseEngine(config);
   try {
     const state = engine.upload(checkpoint?.state ?? fresh);

@@ -39,6 +39,8 @@ const PRIOR = 'buffer.prior';
 const LOOKED_AT = 8;
 /** A share of the true colourfulness below which guesses are grey. */
 const ALL_GREY = 0.02;
+/** A share of images with colours below which there is next to nothing to learn from. */
+const FEW_COLOURFUL = 0.05;
 
 /** What the two targets have apart: what is predicted of a cell, the loss of it, and the colour that it means. */
 interface Target {
@@ -141,7 +143,7 @@ export function createColorization(config: ColorizationConfig, imageSize: number
       paint(params, inputs) {
         const own = inputs as ColorizationInputs;
         const batch = own.images.shape[0];
-        const { light, grey, predicted, losses } = judge(params, own);
+        const { light, grey, predicted, losses, colourful } = judge(params, own);
         const cellColours: Tensor3D = tf.reshape(target.colours(predicted), [batch, patches, cells * cells * 2]);
         const ab = enlarge(unpatchify(cellColours, cells), imageSize); // [B, H, W, 2]
         const rgb = rgbOfLab(tf.concat([light, ab], 3));
@@ -150,12 +152,21 @@ export function createColorization(config: ColorizationConfig, imageSize: number
           guess: tf.div(tf.sub(rgb, own.pixel_mean), own.pixel_std),
           truth: own.images,
           loss: tf.mean(tf.reshape(losses, [batch, count]), 1), // [B]
+          counts: colourful, // [B]
         };
       },
     },
 
     failing: {
       symptoms: [
+        {
+          metric: 'train/colourful',
+          side: 'below',
+          threshold: FEW_COLOURFUL,
+          means: `hardly any image has colours: those without any beyond ${GREY} in a and b do not count`,
+          remedy:
+            'Give images with colours as data.source, or set pretrain.method to one that asks for none, such as "inpainting"',
+        },
         {
           metric: 'train/chroma',
           side: 'below',

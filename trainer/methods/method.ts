@@ -99,8 +99,8 @@ export interface Pictures {
   /** What a reader must know so that the pictures do not mislead, in a few sentences. */
   readonly note: string;
   /**
-   * Each column by its name, [B, h, w, 3] in normalised pixels; per-image losses [B] under `loss`; and what
-   * `read` wants.
+   * Each column by its name, [B, h, w, 3] in normalised pixels; per-image losses [B] under `loss`, and under `counts` 1 for
+   * the images that count in the mean of them and 0 for others, where not all do; and what `read` wants.
    */
   readonly paint: (params: Tensors, inputs: Tensors) => Record<string, Tensor>;
   /** What the further outputs of `paint` say. */

@@ -56,6 +56,17 @@ test('CIFAR-100: the fine label counts', async () => {
   expect(Array.from(data.test!.labels!)).toEqual([42]);
 });
 
+test.each([
+  ['CIFAR-10', 'cifar-10-batches-py', ['data_batch_1', 'batches.meta']],
+  ['CIFAR-100', 'cifar-100-python', ['train', 'meta']],
+])('the version of %s for Python is known, and refused', async (name, inside, files) => {
+  const folder = temporaryFolder();
+  await write(join(folder, inside), Object.fromEntries(files.map((file) => [file, '\x80\x02}q'])));
+  const message = `data.source: ${join(folder, inside)} has ${name}'s version for Python`;
+  await expect(open({ source: folder })).rejects.toThrow(message);
+  await expect(open({ source: join(folder, inside) })).rejects.toThrow(message);
+});
+
 test('a truncated file, a wrong label and a wrong list of names are named', async () => {
   const cut = await cifar10();
   await write(cut, { 'data_batch_2.bin': record([1], [0, 0, 0]).subarray(0, 3000) });

@@ -174,6 +174,21 @@ test('when every file is bad the share does not matter', async () => {
   await expect(open({ source: folder, maxBadFiles: 1 })).rejects.toThrow('at least 2 of 2 image files');
 });
 
+test('what is wrong is told of the value of the config that names the images', async () => {
+  const folder = temporaryFolder();
+  const [good, bad] = [join(folder, 'good'), join(folder, 'bad')];
+  await writeClasses(good, ['a', 'b'], 5);
+  await write(bad, { 'a/1.png': 'x', 'b/1.png': 'y' });
+  const message = (field: string) => `${field}: at least 2 of 2 image files in ${bad} cannot be read`;
+  await expect(open({ source: good, testSource: bad })).rejects.toThrow(message('data.testSource'));
+  await expect(open({ source: bad, block: 'transfer' })).rejects.toThrow(message('transfer.source'));
+  await expect(open({ source: good, testSource: bad, block: 'transfer' })).rejects.toThrow(
+    message('transfer.testSource'),
+  );
+  await expect(open({ source: join(folder, 'none'), block: 'transfer' })).rejects.toThrow(/^transfer\.source: cannot/);
+  await expect(open({ source: good, train: 1, block: 'transfer' })).rejects.toThrow(/^transfer\.train: 1 training/);
+});
+
 test('a folder link that leads back up is followed once', async () => {
   const folder = temporaryFolder();
   await writeClasses(join(folder, 'train'), ['a', 'b'], 2);

@@ -78,7 +78,7 @@ test('interleaved images are put in order a few at a time', async () => {
   const origins = await unpack(
     train.map(({ origin }) => origin),
     temporaryFolder(),
-    { blockBytes: 4 * height * width * 3 },
+    { field: 'data.source', blockBytes: 4 * height * width * 3 },
   );
   const pictures = await Promise.all(origins.map((origin) => decode(origin, 64)));
   expect(pictures.map(({ pixels }) => Array.from(pixels))).toEqual([0, 1, 2, 3, 4, 5].map((i) => expected(i, 3)));

@@ -49,7 +49,7 @@ describe('labels that nothing can be learnt from', () => {
     [
       'missing',
       () => checkTrainingLabels(undefined, 2, names(2)),
-      /no labels.*one subfolder per class.*pretext task, health, efficiency.*t-SNE/,
+      /no labels.*one subfolder per class.*pretext task, t-SNE, health and efficiency/,
     ],
     [
       'of one class',
@@ -65,6 +65,11 @@ describe('labels that nothing can be learnt from', () => {
       'without some class',
       () => checkTrainingLabels(Int32Array.of(0, 0, 1), 3, names(3)),
       /No training image shows "class 2"/,
+    ],
+    [
+      'of a single class, in the data set to transfer to',
+      () => checkTrainingLabels(Int32Array.of(0, 0), 2, names(1), 'transfer'),
+      /Add images of a second class to `transfer\.source`/,
     ],
     ['out of range', () => checkLabels(Int32Array.of(0, 5), 2, names(2), 'test'), /label 5 of test image 1/],
     ['negative', () => checkLabels(Int32Array.of(-1, 1), 2, names(2), 'test'), /label -1 of test image 0/],

@@ -149,6 +149,17 @@ describe.each(['bins', 'regression'])('with the target "%s"', (target) => {
     expect(painted.truth!.data).toEqual(middle.images!.data);
     expect(painted.loss!.shape).toEqual([BATCH]);
   });
+
+  it('tells of each picture whether it counts: the mean of those is the loss', async () => {
+    const method = createMethod(configOf({ target }), SIZE);
+    const inputs = inputsOf((image, row) => (image === 0 ? [0.5, 0.5, 0.5] : [1, row / SIZE, 0]));
+    const params = method.init(1);
+    const { loss, counts } = await evaluate((p, given) => method.pictures.paint(p, given), params, inputs);
+    expect([...counts!.data]).toEqual(Array.from({ length: BATCH }, (_, image) => (image === 0 ? 0 : 1)));
+    const counted = [...loss!.data].filter((_, image) => counts!.data[image] === 1);
+    const whole = await evaluate((p, given) => ({ loss: method.loss(p, given).loss }), params, inputs);
+    expect(counted.reduce((sum, value) => sum + value, 0) / counted.length).toBeCloseTo(whole.loss!.data[0]!, 4);
+  });
 });
 
 describe('bins', () => {

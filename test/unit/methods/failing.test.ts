@@ -84,6 +84,15 @@ describe('every method', () => {
     },
   );
 
+  it('tells of colorization that images without colours teach it nothing', async () => {
+    const method = methodOf({ method: 'colorization' });
+    const few = method.failing.symptoms.find(({ metric }) => metric === 'train/colourful')!;
+    expect(few).toMatchObject({ side: 'below', remedy: expect.stringContaining('data.source') as string });
+    const logged = await blind(method);
+    expect(logged['train/loss']!.data[0]).toBe(0);
+    expect(logged['train/colourful']!.data[0]).toBeLessThanOrEqual(few.threshold);
+  });
+
   it('blames DINO’s teacher when it is fast, and its temperature when assignments are even', () => {
     const [one, even] = methodOf({ method: 'dino', teacherMomentum: 0.5 }).failing.symptoms;
     expect(one!.remedy).toContain('raise pretrain.teacherMomentum, now 0.5');

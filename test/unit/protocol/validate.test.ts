@@ -244,6 +244,11 @@ describe('values that do not go together', () => {
       '3',
       /small view of 3 px has no room for a patch of 4 px; use 4/,
     ],
+    [
+      '"pretrain": { "method": "dino", "backbone": { "type": "resnet18" }, "localSize": 1 }',
+      '1',
+      /"pretrain\.localSize" must be at least 3, not 1/,
+    ],
     ['"pretrain": { "method": "dino", "localSize": 18 }', '18', /must divide .* 18 is not a multiple of 4; use 20/],
     ['"pretrain": { "method": "dino", "localSize": 48 }', '48', /larger than the images of 32 px .*; use 32/],
     [

@@ -5,7 +5,7 @@ import type { Evaluation } from '../../../protocol/events';
 import { checkpointName } from '../../../client/index';
 import type { Data } from '../../data/index';
 import type { Engine, HostTensors } from '../../engine/types';
-import { checkLabels, type Embeddings, type TrainAndTest, type Watch } from '../../evals/index';
+import { checkLabels, checkTrainingLabels, type Embeddings, type TrainAndTest, type Watch } from '../../evals/index';
 import type { Method } from '../../methods/index';
 import { encoderOf } from '../../nn/encoder';
 import { features, type SetName } from '../features';
@@ -78,12 +78,12 @@ export async function embedBoth<Name extends SetName>(
   return { pretrained, randomInit };
 }
 
-/** The labels of training and test images. Throws when there are none to judge by. */
-export function labelsOf(data: Data): TrainAndTest<Int32Array> {
+/** The labels of training and test images, which `block` of the config names. Throws when there are none to judge by. */
+export function labelsOf(data: Data, block: 'data' | 'transfer' = 'data'): TrainAndTest<Int32Array> {
   const { train, test } = data;
   const classes = classesOf(data);
-  checkLabels(test?.labels, test?.size ?? 0, classes, 'test');
-  checkLabels(train.labels, train.size, classes, 'training');
+  checkLabels(test?.labels, test?.size ?? 0, classes, 'test', block);
+  checkTrainingLabels(train.labels, train.size, classes, block);
   return { train: train.labels, test: test.labels };
 }
 

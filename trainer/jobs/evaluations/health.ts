@@ -24,7 +24,10 @@ export async function health(context: EvaluationContext): Promise<void> {
   const source = data.test ?? data.train;
   const set = choose(source, images, seed);
   if (set.size < LEAST_IMAGES) {
-    throw new Error(`${set.size} images are too few to tell how embeddings spread: give at least ${LEAST_IMAGES}.`);
+    const more = data.test ? 'more as `data.testSource`, or raise `data.test`' : 'more in `data.source`';
+    throw new Error(
+      `${set.size} images are too few to tell how embeddings spread, ${LEAST_IMAGES} are needed: give ${more}.`,
+    );
   }
   const viewed = choose(set, viewedImages, seed);
   const ours = await look(context, weights, { set, viewed, from: 0, name: 'the pretrained encoder' });

@@ -19,6 +19,11 @@ export async function pretext(context: EvaluationContext): Promise<void> {
     throw new Error('There are no held-out images to try the task on: give some as `data.testSource`.');
   }
   const ours = await attempt(context, state, context.watch(0, 0.5));
+  if (ours.losses.length === 0) {
+    throw new Error(
+      `No held-out image counts in the task "${pretrain.method}", as grey ones do not in a colorization: give others as \`data.testSource\`.`,
+    );
+  }
   const untrained = await attempt(context, fresh, context.watch(0.5, 0.5));
   const beside = (metric: Comparison['metric'], key: 'losses' | 'right') =>
     compare(metric, ours[key]!, { name: 'random init', values: untrained[key]! }, seed);
@@ -39,7 +44,7 @@ export async function pretext(context: EvaluationContext): Promise<void> {
 
 interface Attempt {
   readonly batchSize: number;
-  /** Of each held-out image that fills a batch. */
+  /** Of each held-out image that fills a batch and counts in the loss of the task. */
   readonly losses: readonly number[];
   /** 1 where the answer was right; absent for a task without answers. */
   readonly right?: readonly number[];
@@ -74,7 +79,8 @@ async function attempt(context: EvaluationContext, weights: HostTensors, watch: 
       const { views } = await loader.next();
       const draws = method.draw(batchSize, random(seed, 'held-out draws', i));
       const painted = await program.run(state, { ...draws, ...views, ...given });
-      losses.push(...(painted.loss!.data as Float32Array));
+      const { loss, counts } = painted;
+      losses.push(...(loss!.data as Float32Array).filter((_, image) => counts?.data[image] !== 0));
       const { answers } = read?.(painted) ?? {};
       if (answers) right.push(...answers.map(({ truth, guess }) => (truth === guess ? 1 : 0)));
       watch.onProgress((i + 1) / steps, 'Trying the task on held-out images');

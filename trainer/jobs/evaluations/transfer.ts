@@ -27,28 +27,35 @@ export async function transfer(context: EvaluationContext): Promise<void> {
     context.tell({ ...evaluation, kind: 'transfer', variant: `${what} on ${name}` });
   };
   try {
+    const labels = labelsOf(data, 'transfer');
     for (const [i, protocol] of transfer.protocols.entries()) {
       const part = { from: i / transfer.protocols.length, share: 1 / transfer.protocols.length };
-      for await (const evaluation of protocols[protocol](within(context, part), transfer, data)) tell(evaluation);
+      for await (const evaluation of protocols[protocol](within(context, part), transfer, { data, labels }))
+        tell(evaluation);
     }
   } finally {
     opened.dispose();
   }
 }
 
+interface Labelled {
+  readonly data: Data;
+  readonly labels: ReturnType<typeof labelsOf>;
+}
+
 const protocols = {
-  async *probe(context: EvaluationContext, { source, labels }: TransferConfig, data: Data) {
+  async *probe(context: EvaluationContext, { source, labels: shares }: TransferConfig, { data, labels }: Labelled) {
     const { session, engine, settings } = context;
     const name = `transfer-${source.replace(/\W+/g, '-')}-`;
     const { layers, views } = settings.probe;
     const embedded = await embedBoth(context, ['train', 'test'], { data, name, layers, views });
-    const input = { classes: data.classes!, labels: labelsOf(data), ...embedded };
-    const options = { ...settings.probe, labels, seed: session.config.seed };
+    const input = { classes: data.classes!, labels, ...embedded };
+    const options = { ...settings.probe, labels: shares, seed: session.config.seed };
     for await (const { evaluation } of probeEvaluation(engine, input, options, context.watch(0.5, 0.5)))
       yield evaluation;
   },
 
-  async *finetune(context: EvaluationContext, { labels }: TransferConfig, data: Data) {
+  async *finetune(context: EvaluationContext, { labels }: TransferConfig, { data }: Labelled) {
     const { session, engine, method, weights, settings } = context;
     const { seed } = session.config;
     const input = { encoder: method.encoder, pretrained: weights, data: labelledImages(data, settings.finetune, seed) };
