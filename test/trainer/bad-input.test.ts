@@ -98,7 +98,12 @@ describe('a run that cannot go on ends as failed and says why', () => {
 describe('clusters that there is nothing to score by', () => {
   it.each([
     ['no test images', ['images'], 4, /There are no test images: check `data.source` and `data.testSource`/],
-    ['no labels', ['images'], 10, /The test images have no labels, .*one subfolder per class.*pretext task, t-SNE, health/],
+    [
+      'no labels',
+      ['images'],
+      10,
+      /The test images have no labels, .*one subfolder per class.*pretext task, t-SNE, health/,
+    ],
     [
       'fewer test images than clusters',
       ['images/a', 'images/b'],

@@ -12,9 +12,10 @@ import type {
   RobustnessFile,
   RunEvent,
 } from '../../protocol/events';
+import type { Plan } from '../../protocol/plan';
 import type { ReportFile } from '../../protocol/report';
 import { keepSafetensors, readSafetensors } from '../../trainer/jobs/safetensors';
-import { image, project, tessera, tiny, tinyWith, type Told } from './support';
+import { image, project, tessera, tesseraGiven, tiny, tinyWith, type Told } from './support';
 
 describe('the jobs, from the command line', () => {
   let file: string;
@@ -289,6 +290,25 @@ describe('the jobs, from the command line', () => {
     const doctor = await tessera(folder, 'doctor', '--json');
     expect(doctor.code).toBe(0);
     expect(JSON.parse(doctor.stdout)).toContainEqual(expect.objectContaining({ name: 'engine onnx, cpu', ok: true }));
+  });
+
+  it('tells what a config will cost, also of a text that is not saved, without a run', async () => {
+    const planned = await tessera(folder, 'plan', file, '--json');
+    expect(JSON.parse(planned.stdout)).toMatchObject({ images: 48, batchSize: 16, stepsPerEpoch: 3, totalSteps: 40 });
+    const { measured } = JSON.parse(planned.stdout) as Plan;
+    expect(measured!.secondsPerStep).toBeGreaterThan(0);
+    expect(measured!.memory).toBeGreaterThan(5e7);
+    expect((await readdir(join(folder, '.tessera', 'runs'))).length).toBe(1);
+
+    const typed = JSON.stringify(tinyWith({ batchSize: 24, steps: 7 }));
+    const other = await tesseraGiven(typed, folder, 'plan', file, '--stdin');
+    expect(other.stdout).toContain('7 steps');
+    expect(other.stdout).toContain('2 steps of 24 of 48 images');
+
+    const huge = tinyWith({ batchSize: 48, backbone: { patchSize: 1, width: 4096, depth: 100, heads: 64 } });
+    const told = await tesseraGiven(JSON.stringify(huge), folder, 'plan', file, '--stdin');
+    expect(told.code).toBe(1);
+    expect(told.stderr).toMatch(/does not fit into memory: lower pretrain\.batchSize.*It needs at least .* there are/);
   });
 
   it('says what was wrong with the command by its exit code', async () => {

@@ -127,11 +127,15 @@ export interface Told {
 }
 
 /** Runs the command line in a folder. */
-export function tessera(cwd: string, ...args: string[]): Promise<Told> {
+export const tessera = (cwd: string, ...args: string[]): Promise<Told> => tesseraGiven('', cwd, ...args);
+
+/** With a text on its standard input. */
+export function tesseraGiven(text: string, cwd: string, ...args: string[]): Promise<Told> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [cliPath, ...args], { cwd }, (error, stdout, stderr) => {
+    const child = execFile(process.execPath, [cliPath, ...args], { cwd }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
+    child.stdin!.end(text);
   });
 }
 

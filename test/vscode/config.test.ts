@@ -89,6 +89,29 @@ describe('an experiment config in the editor', () => {
     assert.match(text, /Steps between metric rows/);
   });
 
+  it('tells on the batch size what the training will cost, as the text stands', async () => {
+    const document = await open('tiny.tessera.jsonc');
+    const at = document.positionAt(document.getText().indexOf('"batchSize"') + 1);
+    const edit = new vscode.WorkspaceEdit();
+    const steps = document.getText().indexOf('100000');
+    edit.replace(document.uri, new vscode.Range(document.positionAt(steps), document.positionAt(steps + 6)), '321');
+    await vscode.workspace.applyEdit(edit);
+    const text = await until(async () => {
+      const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+        'vscode.executeHoverProvider',
+        document.uri,
+        at,
+      );
+      const values = hovers
+        .flatMap(({ contents }) => contents)
+        .map((content) => (content instanceof vscode.MarkdownString ? content.value : ''));
+      return values.find((value) => value.includes('parameters'));
+    });
+    assert.match(text, /16 steps of 16 of 256 images/);
+    assert.match(text, /321 steps/);
+    await vscode.commands.executeCommand('workbench.action.files.revert');
+  });
+
   it('survives a file that is no config at all', async () => {
     const file = workspaceFile('hostile.tessera.jsonc');
     await writeFile(file, '['.repeat(100_000));

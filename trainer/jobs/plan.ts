@@ -13,7 +13,7 @@ import { chooseEngine } from './engine-choice';
 import { POINTS, VOTERS } from './embedding-map';
 import { IMAGES as HEALTH_IMAGES } from './health-monitor';
 import { totalSteps } from './length';
-import { memoryLimit } from './memory';
+import { checkMemory, memoryLimit } from './memory';
 
 /** Of steps, and of embedding: together what a person waits for. */
 const SECONDS = 1.5;
@@ -23,11 +23,12 @@ const ITERATIONS = 1000;
 const MEASURED = 100;
 
 /**
- * Rejects with the signal's reason when aborted.
+ * Rejects with the signal's reason when aborted, and with what to lower when the weights alone do not fit into memory.
  *
  * @param configFile what the paths of the config are relative to.
  */
 export async function plan(configFile: string, config: ExperimentConfig, signal?: AbortSignal): Promise<Plan> {
+  checkMemory(config);
   const { pretrain, data, seed } = config;
   const { batchSize, optimizer } = pretrain;
   const images = await countImages({ ...data, seed, baseFolder: dirname(resolve(configFile)), signal });

@@ -187,7 +187,9 @@ test('gzipped files that are damaged, cut short, or say less or far more than th
   const damaged = Buffer.from(packed);
   damaged[packed.length - 6]! ^= 1; // of the checksum
   const opening = async (bytes: Buffer) => open({ source: await folderOf({ ...mnist(), [image]: bytes }) });
-  await expect(opening(damaged)).rejects.toThrow(/^data\.source: cannot unpack .*train-images-idx3-ubyte: .*Download it again$/);
+  await expect(opening(damaged)).rejects.toThrow(
+    /^data\.source: cannot unpack .*train-images-idx3-ubyte: .*Download it again$/,
+  );
   await expect(opening(packed.subarray(0, 60))).rejects.toThrow(/unexpected end of file\. Download it again$/);
   const more = gzipSync(Buffer.concat([images(0, 10), Buffer.alloc(1 << 20)]));
   await expect(opening(more)).rejects.toThrow('it holds more than it says. Download it again');
