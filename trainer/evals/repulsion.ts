@@ -37,10 +37,20 @@ interface Grid {
 
 export function createRepulsion(): Repulsion {
   let grid: Grid | undefined;
+  // Of the point that is looked at: its weights for four nodes along each axis, and how these change.
   const wx = new Float64Array(4);
   const wy = new Float64Array(4);
   const gx = new Float64Array(4);
   const gy = new Float64Array(4);
+
+  /** The first node that a point reaches, `u` and `v` nodes from the corner; leaves its weights. */
+  function reach(u: number, v: number, rows: number): number {
+    const column = Math.floor(u);
+    const row = Math.floor(v);
+    spline(u - column, wx, gx);
+    spline(v - row, wy, gy);
+    return (row - 1) * rows + column - 1;
+  }
 
   function of(y: Float64Array, force: Float64Array): number {
     const { left, bottom, side } = bounds(y);
@@ -48,13 +58,7 @@ export function createRepulsion(): Repulsion {
     const { rows, spacing, nodes } = grid;
     nodes.fill(0);
     for (let i = 0; i < y.length; i += 2) {
-      const u = (y[i]! - left) / spacing + 1;
-      const v = (y[i + 1]! - bottom) / spacing + 1;
-      const column = Math.floor(u);
-      const row = Math.floor(v);
-      spline(u - column, wx);
-      spline(v - row, wy);
-      let at = (row - 1) * rows + column - 1;
+      let at = reach((y[i]! - left) / spacing + 1, (y[i + 1]! - bottom) / spacing + 1, rows);
       for (let b = 0; b < 4; b++, at += rows) {
         const w = wy[b]!;
         nodes[at]! += w * wx[0]!;
@@ -67,18 +71,10 @@ export function createRepulsion(): Repulsion {
     let total = 0;
     const scale = -0.5 / spacing;
     for (let i = 0; i < y.length; i += 2) {
-      const u = (y[i]! - left) / spacing + 1;
-      const v = (y[i + 1]! - bottom) / spacing + 1;
-      const column = Math.floor(u);
-      const row = Math.floor(v);
-      spline(u - column, wx);
-      spline(v - row, wy);
-      slope(u - column, gx);
-      slope(v - row, gy);
       let phi = 0;
       let dx = 0;
       let dy = 0;
-      let at = (row - 1) * rows + column - 1;
+      let at = reach((y[i]! - left) / spacing + 1, (y[i + 1]! - bottom) / spacing + 1, rows);
       for (let b = 0; b < 4; b++, at += rows) {
         const p0 = nodes[at]!;
         const p1 = nodes[at + 1]!;
@@ -126,20 +122,15 @@ function fitting(side: number, last?: Grid): Grid {
   return { rows, spacing, nodes: new Float64Array(rows * rows), convolution: createConvolution(n, rows, kernel, gain) };
 }
 
-/** Cubic B-spline: the weights of nodes -1, 0, 1 and 2 for a point at `t` in [0, 1). */
-function spline(t: number, weights: Float64Array): void {
+/** Cubic B-spline: the weights of nodes -1, 0, 1 and 2 for a point at `t` in [0, 1), and how they change with `t`. */
+function spline(t: number, weights: Float64Array, slopes: Float64Array): void {
   const s = 1 - t;
   weights[0] = (s * s * s) / 6;
   weights[1] = (3 * t * t * t - 6 * t * t + 4) / 6;
   weights[2] = (3 * s * s * s - 6 * s * s + 4) / 6;
   weights[3] = (t * t * t) / 6;
-}
-
-/** How those weights change with `t`. */
-function slope(t: number, weights: Float64Array): void {
-  const s = 1 - t;
-  weights[0] = (-s * s) / 2;
-  weights[1] = (3 * t * t) / 2 - 2 * t;
-  weights[2] = 2 * s - (3 * s * s) / 2;
-  weights[3] = (t * t) / 2;
+  slopes[0] = (-s * s) / 2;
+  slopes[1] = (3 * t * t) / 2 - 2 * t;
+  slopes[2] = 2 * s - (3 * s * s) / 2;
+  slopes[3] = (t * t) / 2;
 }
