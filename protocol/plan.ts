@@ -22,7 +22,7 @@ export interface Plan {
   readonly stepMemory: number;
   /** Absent when a step would not fit. */
   readonly measured?: {
-    /** Most bytes that the process had while it measured. */
+    /** Bytes of the run's process at most: what measuring took, and what a run has besides. */
     readonly memory: number;
     readonly secondsPerStep: number;
     /** Seconds of all looks at the embeddings on the way: maps, kNN, health. */

@@ -7,7 +7,7 @@ import type { Engine } from '../engine/types';
 import { efficiencyCounts, efficiencySpeeds } from '../evals/efficiency';
 import { mapEmbeddings } from '../evals/map';
 import { createMethod } from '../methods/index';
-import { noiseInputs, trainingProgram } from '../methods/training';
+import { trainingToMeasure } from '../methods/training';
 import { random } from '../random/random';
 import { chooseEngine } from './engine-choice';
 import { POINTS, VOTERS } from './embedding-map';
@@ -21,6 +21,8 @@ const EMBED_BATCH = 128;
 /** Iterations of t-SNE that a map takes, and those of them that are measured. */
 const ITERATIONS = 1000;
 const MEASURED = 100;
+/** Bytes that a run has besides steps, embedding and decoded images: threads that read, pictures, maps. As seen of runs. */
+const BESIDE = 150e6;
 
 /**
  * Rejects with the signal's reason when aborted, and with what to lower when the weights alone do not fit into memory.
@@ -30,16 +32,11 @@ const MEASURED = 100;
 export async function plan(configFile: string, config: ExperimentConfig, signal?: AbortSignal): Promise<Plan> {
   checkMemory(config);
   const { pretrain, data, seed } = config;
-  const { batchSize, optimizer } = pretrain;
+  const { batchSize } = pretrain;
   const images = await countImages({ ...data, seed, baseFolder: dirname(resolve(configFile)), signal });
   const steps = totalSteps(pretrain, images.pretrain, 'pretrain');
   const method = createMethod(pretrain, data.imageSize);
-  const learningRate = (optimizer.baseLr * batchSize) / 256;
-  const training = {
-    ...trainingProgram(method, pretrain, seed),
-    batchSize,
-    given: (step: number) => noiseInputs(method, batchSize, seed, { step, learningRate }),
-  };
+  const training = trainingToMeasure(method, pretrain, seed);
   const input = { encoder: method.encoder, imageSize: data.imageSize, training };
   const { engine, fallback } = await chooseEngine(config);
   try {
@@ -65,7 +62,8 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
       measured: {
         secondsPerStep: batchSize / speeds.step,
         looks: seen / speeds.embed + maps * map,
-        memory: process.resourceUsage().maxRSS * 1024,
+        memory:
+          process.resourceUsage().maxRSS * 1024 + BESIDE + (images.pretrain + images.test) * data.imageSize ** 2 * 3,
       },
     };
   } finally {

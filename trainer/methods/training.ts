@@ -31,6 +31,21 @@ export function trainingProgram(
   };
 }
 
+/** The same with inputs to measure it by, at the peak of its learning rate. */
+export function trainingToMeasure(
+  method: Method,
+  pretrain: Pick<PretrainConfig, 'optimizer' | 'batchSize'>,
+  seed: number,
+) {
+  const { optimizer, batchSize } = pretrain;
+  const learningRate = (optimizer.baseLr * batchSize) / 256;
+  return {
+    ...trainingProgram(method, pretrain, seed),
+    batchSize,
+    given: (step: number) => noiseInputs(method, batchSize, seed, { step, learningRate }),
+  };
+}
+
 /**
  * Inputs of the update that follows `step`, to measure it by: noise for images, the method's own draws, and `learningRate`
  * in the first of two epochs.

@@ -4,7 +4,7 @@ import { timeToReach } from '../../../protocol/training-time';
 import { readJournal } from '../../../client/index';
 import { stepsPerEpoch } from '../../data/index';
 import { efficiencyCounts, efficiencySpeeds } from '../../evals/efficiency';
-import { noiseInputs, trainingProgram } from '../../methods/training';
+import { trainingToMeasure } from '../../methods/training';
 import type { EvaluationContext } from './context';
 
 const EMBED_BATCH = 128;
@@ -15,13 +15,8 @@ export async function efficiency(context: EvaluationContext): Promise<void> {
   const { session, engine, method, data, settings } = context;
   const { seed, pretrain, data: images } = session.config;
   const { target, seconds } = settings.efficiency;
-  const { batchSize, optimizer } = pretrain;
-  const learningRate = (optimizer.baseLr * batchSize) / 256;
-  const training = {
-    ...trainingProgram(method, pretrain, seed),
-    batchSize,
-    given: (step: number) => noiseInputs(method, batchSize, seed, { step, learningRate }),
-  };
+  const { batchSize } = pretrain;
+  const training = trainingToMeasure(method, pretrain, seed);
   const input = { encoder: method.encoder, imageSize: images.imageSize, training };
   const options = { seconds, embedBatch: EMBED_BATCH };
   const counts = efficiencyCounts(input);
