@@ -10,7 +10,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listRuns, readRun, runsFolder } from '../client/index';
 import type { Evaluation, EvaluationKind } from '../protocol/events';
-import { formatBytes, formatComparison, formatInterval, formatPercent } from '../protocol/format';
+import { formatBytes, formatComparison, formatDifference, formatInterval, formatPercent } from '../protocol/format';
 import { markdownTable } from '../protocol/markdown';
 import type { Run } from '../protocol/run';
 import { ExperimentConfig, evaluationSettings } from '../protocol/config';
@@ -145,7 +145,18 @@ async function supervise(directory: string, budget: number, rotationSpeed: numbe
 
 /** One line a method, the seeds beside each other; then the baselines, which are the same for all methods. */
 function results(done: readonly Done[], speeds: Readonly<Record<string, number>>): string {
-  const header = ['method', 'updates', 'img/s', 'kNN', 'linear', 'fine-tune, 10% labels', 'NMI', 'RankMe', 'memory'];
+  const header = [
+    'method',
+    'updates',
+    'img/s',
+    'kNN',
+    'linear',
+    'its gain',
+    'fine-tune, 10% labels',
+    'NMI',
+    'RankMe',
+    'memory',
+  ];
   const names = [...new Set(done.map(({ method }) => method))];
   const runsOf = (name: string) => done.filter(({ method }) => method === name).map(({ run }) => run);
   const lines = names.map((name) => {
@@ -168,9 +179,17 @@ function scores(runs: readonly Run[], of: 'score' | 'baseline'): string[] {
   const figure = (kind: EvaluationKind, name: string, digits: number) =>
     each((run) => measureOf(run, kind, name)?.[of]?.toFixed(digits) ?? '');
   return [
-    ...[accuracy('knn'), accuracy('probe'), accuracy('finetune')],
+    ...[accuracy('knn'), accuracy('probe'), of === 'score' ? each(gainOf) : '', accuracy('finetune')],
     ...[figure('cluster', 'nmi', 3), figure('health', 'rankme', 1)],
   ];
+}
+
+/** Of the linear probe over the random-init encoder's, paired. */
+function gainOf(run: Run): string {
+  const { gain } = evaluationOf(run, 'probe')?.comparison ?? {};
+  if (!gain) return '';
+  const [value, low, high] = [gain.value, ...gain.interval].map((points) => formatDifference('accuracy', points));
+  return `${value} (${low} to ${high})`;
 }
 
 /** With the fewest labels, where there are several: the table fine-tunes with a few. */
