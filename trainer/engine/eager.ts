@@ -5,17 +5,7 @@ import './gradients';
 import { checkHostTensor, checkInputs, checkResult, checkState, stateEntry } from './check';
 import { promised } from './promised';
 import { specsOf } from './shapes';
-import type {
-  DeviceState,
-  Engine,
-  HostTensor,
-  HostTensors,
-  Program,
-  ProgramSpec,
-  Specs,
-  Step,
-  TypedArray,
-} from './types';
+import type { DeviceState, Engine, HostTensor, HostTensors, ProgramSpec, Specs, Step, TypedArray } from './types';
 
 /** Runs a function with the backend in place, and puts back the one that was. */
 type On = <T>(f: () => T) => T;
@@ -24,8 +14,14 @@ interface EagerState extends DeviceState {
   readonly tensors: Map<string, Tensor>;
 }
 
-/** `backend` is the name under which it is registered with tfjs. */
-export function createEagerEngine(backend: string, about: Pick<Engine, 'name' | 'device' | 'description'>): Engine {
+interface Eager extends Pick<Engine, 'name' | 'device' | 'description'> {
+  /** The name under which it is registered with tfjs. */
+  readonly backend: string;
+  /** What the step returns, which is looked at without running it for real. Throws when the step will not do. */
+  readonly outputsOf: (step: Step, spec: ProgramSpec) => Specs;
+}
+
+export function createEagerEngine({ backend, outputsOf, ...about }: Eager): Engine {
   const on: On = (f) => {
     const previous = tf.engine().backendName;
     // Synchronous for a backend with a synchronous factory.
@@ -39,7 +35,12 @@ export function createEagerEngine(backend: string, about: Pick<Engine, 'name' | 
   return {
     ...about,
     upload: (values) => upload(values, on),
-    compile: (step, spec) => promised(() => compile(step, spec, on)),
+    compile: (step, spec) =>
+      promised(() => ({
+        outputs: on(() => outputsOf(step, spec)),
+        run: (state, inputs) => promised(() => on(() => run(step, spec, state as EagerState, inputs))),
+        dispose: () => undefined,
+      })),
     dispose: () => undefined,
   };
 }
@@ -67,23 +68,6 @@ function upload(values: HostTensors, on: On): EagerState {
       for (const tensor of tensors.values()) tensor.dispose();
       tensors.clear();
     },
-  };
-}
-
-function compile(step: Step, spec: ProgramSpec, on: On): Program {
-  // What the outputs are is only known by running; zeros will do.
-  const zeros = (specs: Specs) =>
-    Object.fromEntries(Object.entries(specs).map(([name, { shape, dtype }]) => [name, tf.zeros([...shape], dtype)]));
-  let outputs: Specs = {};
-  on(() =>
-    tf.tidy(() => {
-      outputs = checkResult(step(zeros(spec.state), zeros(spec.inputs)), spec.state);
-    }),
-  );
-  return {
-    outputs,
-    run: (state, inputs) => promised(() => on(() => run(step, spec, state as EagerState, inputs))),
-    dispose: () => undefined,
   };
 }
 
