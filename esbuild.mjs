@@ -24,7 +24,7 @@ const node = {
   platform: 'node',
   target: 'node20.9',
   mainFields: ['module', 'main'],
-  external: ['vscode', 'onnxruntime-node', 'sharp', '@tensorflow/tfjs-node-gpu'],
+  external: ['vscode', 'onnxruntime-node', 'sharp'],
 };
 
 const nodeModule = (entry, outfile) => ({

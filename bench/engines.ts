@@ -7,6 +7,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createEngine } from '../trainer/engine/index';
 import { specsOf } from '../trainer/engine/shapes';
+import { tensorflowFolder } from '../trainer/jobs/engines-folder';
 import type { DeviceState, Engine, EngineOptions, HostTensors, TypedArray } from '../trainer/engine/types';
 import { createMethod } from '../trainer/methods/index';
 import { noiseInputs, trainingProgram } from '../trainer/methods/training';
@@ -24,6 +25,10 @@ const TOLERANCE = 1e-3;
 const engines: readonly EngineOptions[] = [
   { engine: 'onnx', device: 'cpu', threads: 2 },
   { engine: 'onnx', device: 'webgpu' },
+  // Only where it is installed.
+  ...(existsSync(tensorflowFolder())
+    ? [{ engine: 'tensorflow', device: 'cpu', folder: tensorflowFolder() } as const]
+    : []),
 ];
 
 /** With a narrow network, for the reference's sake. */
@@ -198,7 +203,7 @@ async function measured(engine: Engine, one: Case, starts: readonly HostTensors[
 }
 
 /** Steps that are timed besides those two, where they do not take long. */
-const timed = ({ name, device }: Engine) => (name === 'onnx' && device === 'cpu' ? 9 : 0);
+const timed = ({ name, device }: Engine) => (name !== 'reference' && device === 'cpu' ? 9 : 0);
 
 /**
  * Loss and state beside the reference's. Some tensors are rounding and little else: biases of attention's keys, which a

@@ -12,6 +12,7 @@ import { enginesTable, withSoftwareGpu } from './engines';
 import { map } from './map';
 import { methods } from './methods';
 import { step } from './step';
+import { tensorflow } from './tensorflow';
 
 const benches: Record<string, (options: Record<string, string | undefined>) => Promise<unknown>> = {
   step,
@@ -23,6 +24,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   editor,
   dashboard,
   engines: enginesTable,
+  tensorflow,
 };
 
 const { positionals, values } = parseArgs({

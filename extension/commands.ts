@@ -78,6 +78,10 @@ export function registerCommands(services: Services, subscriptions: vscode.Dispo
       const { doctor } = await import('./doctor');
       await doctor(launcher, subscriptions);
     },
+    installTensorflow: async () => {
+      const { installTensorflow } = await import('./install-engine');
+      await installTensorflow(launcher, log);
+    },
     refresh: () => Promise.all([discovery.scan(), store.refresh()]),
   };
 

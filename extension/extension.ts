@@ -23,7 +23,7 @@ export function activate(context: vscode.ExtensionContext): Api {
   const log = vscode.window.createOutputChannel('Tessera', { log: true });
   const store = createRunStore((message) => log.warn(message));
   const discovery = discover(store);
-  const launcher = createLauncher(context.extensionPath, store, log);
+  const launcher = createLauncher(context, store, log);
   const dashboards = createRunPanels(dashboardPage, context.extensionUri, store, log);
   const reports = createRunPanels(reportPage, context.extensionUri, store, log);
   context.subscriptions.push(

@@ -9,6 +9,8 @@ interface ScriptOptions {
   readonly input?: string;
   readonly cwd?: string;
   readonly signal?: AbortSignal;
+  /** Told each line of its standard output as it comes. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface Launcher {
@@ -21,8 +23,13 @@ export interface Launcher {
   script(name: string, args: readonly string[], options?: ScriptOptions): Promise<string>;
 }
 
-export function createLauncher(extensionPath: string, store: RunStore, log: vscode.LogOutputChannel): Launcher {
+export function createLauncher(
+  { extensionPath, globalStorageUri }: vscode.ExtensionContext,
+  store: RunStore,
+  log: vscode.LogOutputChannel,
+): Launcher {
   const dist = (name: string) => join(extensionPath, 'dist', name);
+  const node = () => nodeOf(join(globalStorageUri.fsPath, 'engines'));
 
   const start = async (args: readonly string[], configFile: string): Promise<TrackedRun | undefined> => {
     const { launchTrainer } = await import('../client');
@@ -58,27 +65,33 @@ export function createLauncher(extensionPath: string, store: RunStore, log: vsco
         return undefined;
       }
     },
-    async script(name, args, { input, cwd, signal } = {}) {
-      const { execFile } = await import('node:child_process');
+    async script(name, args, { input, cwd, signal, onLine } = {}) {
+      const [{ execFile }, { createInterface }] = await Promise.all([
+        import('node:child_process'),
+        import('node:readline'),
+      ]);
       const { nodePath, env } = node();
       return await new Promise((done, fail) => {
         const options = { env, cwd, signal, maxBuffer: 1 << 24 };
         const child = execFile(nodePath, [dist(name), ...args], options, (error, stdout, stderr) => {
-          // A report of what is missing may come with a failing exit code.
-          if (error && !stdout) fail(new Error(stderr.trim() || error.message));
+          // A report of what is missing may come with a failing exit code; lines of progress are no report.
+          if (error && (onLine || !stdout)) fail(new Error(stderr.trim() || error.message));
           else done(stdout);
         });
         if (input !== undefined) child.stdin!.end(input);
+        if (onLine) createInterface({ input: child.stdout! }).on('line', onLine);
       });
     },
   };
 }
 
-/** The editor's own Node unless the setting names another. */
-function node(): { nodePath: string; env: NodeJS.ProcessEnv } {
-  const chosen = vscode.workspace.getConfiguration('tessera').get<string>('nodePath', '').trim();
-  if (chosen) return { nodePath: chosen, env: process.env };
-  return { nodePath: process.execPath, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
+/** The editor's own Node unless the setting names another, and engines in the extension's storage unless another does. */
+function nodeOf(ownEngines: string): { nodePath: string; env: NodeJS.ProcessEnv } {
+  const settings = vscode.workspace.getConfiguration('tessera');
+  const env = { ...process.env, TESSERA_ENGINES: settings.get<string>('enginesFolder', '').trim() || ownEngines };
+  const chosen = settings.get<string>('nodePath', '').trim();
+  if (chosen) return { nodePath: chosen, env };
+  return { nodePath: process.execPath, env: { ...env, ELECTRON_RUN_AS_NODE: '1' } };
 }
 
 async function tellLaunchError(error: LaunchError, configFile: string, log: vscode.LogOutputChannel): Promise<void> {

@@ -349,11 +349,13 @@ export const ExperimentConfig = z
       .describe('What the experiment is called; the file name by default.'),
     seed: z.int().min(0).default(0).describe('Seed of every random draw: weights, order, crops, masks.'),
     engine: z
-      .enum(['auto', 'onnx', 'reference'])
+      .enum(['auto', 'onnx', 'tensorflow', 'reference'])
       .default('auto')
-      .describe('`onnx`: compiled (default). `reference`: plain JavaScript, slow, for checking.'),
+      .describe(
+        '`onnx`: compiled (default). `tensorflow`: for CUDA GPUs, to be installed first. `reference`: plain JavaScript, slow, for checking.',
+      ),
     device: z
-      .enum(['auto', 'cpu', 'webgpu'])
+      .enum(['auto', 'cpu', 'webgpu', 'cuda'])
       .default('auto')
       .describe('Where the engine runs. `auto` takes a real GPU when there is one and says what it took.'),
     data: DataConfig,

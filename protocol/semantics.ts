@@ -37,8 +37,19 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   if (config.transfer) checkTransfer(config, config.transfer, complain);
   checkClusters(config, complain);
   checkBlocks(config, complain);
-  if (config.engine === 'reference' && config.device === 'webgpu') {
-    complain(['device'], 'The reference engine runs on the CPU only; remove "device" or use the onnx engine.');
+  checkDevice(config, complain);
+}
+
+/** Which devices an engine can run on, besides the CPU. */
+const gpuOf = { onnx: 'webgpu', tensorflow: 'cuda' } as const;
+
+function checkDevice({ engine, device }: ExperimentConfig, complain: Complain): void {
+  if (engine === 'auto' || device === 'auto' || device === 'cpu') return;
+  if (engine === 'reference') {
+    const other = device === 'cuda' ? 'tensorflow' : 'onnx';
+    complain(['device'], `The reference engine runs on the CPU only; remove "device" or use the ${other} engine.`);
+  } else if (device !== gpuOf[engine]) {
+    complain(['device'], `The ${engine} engine runs on "cpu" or "${gpuOf[engine]}"; say one of them, or "auto".`);
   }
 }
 

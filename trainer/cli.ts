@@ -15,6 +15,7 @@ import { planRows } from '../protocol/plan';
 import { compareRuns, comparisonMarkdown, comparisonText, missingCosts } from './cli/compare';
 import { demo } from './cli/demo';
 import { examine } from './cli/doctor';
+import { addEngineCommands } from './cli/engines';
 import { exportRun } from './cli/export';
 import { findRun, isConfigFile, UsageError } from './cli/find';
 import { init } from './cli/init';
@@ -284,6 +285,8 @@ program
       );
     if (findings.some(({ ok, optional }) => !ok && !optional)) process.exitCode = exitCodes.failed;
   });
+
+addEngineCommands(program, print);
 
 program
   .command('demo')

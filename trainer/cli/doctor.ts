@@ -1,7 +1,8 @@
 /** What this machine has, what it has not, and why. */
 import { availableParallelism, totalmem } from 'node:os';
 import { formatBytes } from '../../protocol/format';
-import { probeEngines } from '../engine/index';
+import { probeEngines, type EngineReport } from '../engine/index';
+import { tensorflowFolder } from '../jobs/engines-folder';
 import { packageVersion, versions } from '../jobs/versions';
 
 export interface Finding {
@@ -15,7 +16,7 @@ export interface Finding {
 export async function examine(): Promise<Finding[]> {
   const { tessera, node, platform } = versions();
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const engines = await probeEngines();
+  const engines = await probeEngines(tensorflowFolder());
   return [
     { name: 'tessera', ok: true, detail: tessera! },
     { name: 'node', ok: major > 20 || (major === 20 && minor >= 9), detail: `${node}, needs 20.9 or newer` },
@@ -25,14 +26,15 @@ export async function examine(): Promise<Finding[]> {
       detail: `${platform}, ${availableParallelism()} cores, ${formatBytes(totalmem())} memory`,
     },
     await sharpFinding(),
-    ...engines.map(({ name, device, available, detail }) => ({
-      name: `engine ${name}, ${device}`,
-      ok: available,
-      detail,
-      optional: device !== 'cpu',
-    })),
-    tensorflowFinding(),
+    ...engines.map(engineFinding),
   ];
+}
+
+/** Only onnx on the CPU has to work everywhere. */
+export function engineFinding({ name, device, available, detail }: EngineReport): Finding {
+  const optional = name === 'tensorflow' || device !== 'cpu';
+  const fix = name === 'tensorflow' && device === 'cpu' && !available ? '; tessera engines install tensorflow' : '';
+  return { name: `engine ${name}, ${device}`, ok: available, detail: `${detail}${fix}`, optional };
 }
 
 async function sharpFinding(): Promise<Finding> {
@@ -42,14 +44,4 @@ async function sharpFinding(): Promise<Finding> {
   } catch (error) {
     return { name: 'images', ok: false, detail: `sharp cannot be loaded: ${(error as Error).message.split('\n')[0]}` };
   }
-}
-
-/** The CUDA engine needs this optional package; the engine itself comes in a later version. */
-function tensorflowFinding(): Finding {
-  const version = packageVersion('@tensorflow/tfjs-node-gpu');
-  const found = version !== 'not installed';
-  const detail = found
-    ? `@tensorflow/tfjs-node-gpu ${version} is installed, but this version of Tessera has no engine for it yet`
-    : 'the optional @tensorflow/tfjs-node-gpu is not installed; this version of Tessera has no engine for it yet';
-  return { name: 'engine tensorflow, cuda', ok: false, optional: true, detail };
 }

@@ -36,6 +36,10 @@ export async function readPart(part: Part, field: string): Promise<Buffer> {
   return Buffer.concat(found);
 }
 
+/** Writes all bytes of a part to a new file. */
+export const unpackPart = (part: Part, path: string, options: Omit<UnpackOptions, 'blockBytes'>): Promise<void> =>
+  writeAll(path, checked(part, options));
+
 export interface UnpackOptions {
   /** The config value to blame. */
   readonly field: string;

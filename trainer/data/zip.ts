@@ -4,18 +4,21 @@ import type { Part } from './item';
 
 /** Bytes after the end record: a comment of at most 64 KiB. */
 const maxTail = 22 + 65_535;
-const maxDirectory = 1 << 20;
+const maxDirectoryOfData = 1 << 20;
 const end64Bytes = 56;
 const locatorBytes = 20;
 
-/** The entries of the archive by name. Throws an Error that says in a few words why it cannot be read. */
-export async function readZip(path: string): Promise<Map<string, Part>> {
+/**
+ * The entries of the archive by name. Throws an Error that says in a few words why it cannot be read. A table of more than
+ * `maxDirectory` bytes is refused.
+ */
+export async function readZip(path: string, maxDirectory = maxDirectoryOfData): Promise<Map<string, Part>> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
     const { offset, bytes } = await findDirectory(file, size);
     if (offset + bytes > size) throw damaged();
-    if (bytes > maxDirectory) throw new Error('it has too many entries for a data set');
+    if (bytes > maxDirectory) throw new Error('it has too many entries');
     const directory = await readAt(file, offset, bytes);
     const entries = new Map<string, Part>();
     for (let at = 0; at < directory.length;) {

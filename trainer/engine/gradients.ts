@@ -279,20 +279,15 @@ define('MaxPool', { inputs: ['x'], output: true }, (dy, [input, output], attribu
 }));
 define('AvgPool', { inputs: ['x'] }, (dy, [input], attributes) => ({
   // The kernel shares a window's gradient out among all its pixels; those outside the image were not counted.
-  x: () =>
-    run(
-      'AvgPoolGrad',
-      { dy: tf.mul(dy, wholeOverCounted(input as tf.Tensor4D, attributes)), input: input! },
-      attributes,
-    ),
+  x: () => run('AvgPoolGrad', { dy: tf.mul(dy, wholeOverCounted(input!, attributes)), input: input! }, attributes),
 }));
 
-/** For each window, its pixels over those of them that are in the image: [1, outH, outW, 1], or 1. */
-function wholeOverCounted({ shape }: tf.Tensor4D, attributes: Attributes): Tensor {
+/** For each window of a pool, its pixels over those of them that are in the image: [1, outH, outW, 1], or 1. */
+export function wholeOverCounted({ shape }: tf.TensorInfo, attributes: Attributes): Tensor {
   const { filterSize, strides, pad, dimRoundingMode } = attributes as {
     [i in 'filterSize' | 'strides']: [number, number];
   } & { pad: 'same' | 'valid'; dimRoundingMode?: 'floor' };
-  const windows = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const windows = tf.backend_util.computePool2DInfo(shape as [number, number, number, number], filterSize, strides, 1, pad, dimRoundingMode); // prettier-ignore
   const { outHeight, outWidth, padInfo, filterHeight, filterWidth } = windows;
   const counted = (count: number, stride: number, side: number, before: number, size: number) =>
     Array.from({ length: count }, (_, i) => {

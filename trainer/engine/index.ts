@@ -1,18 +1,33 @@
-import type { Engine, EngineOptions } from './types';
+import type { Device, Engine, EngineName, EngineOptions } from './types';
 
 export type * from './types';
 export { probeDevice, probeEngines, type EngineReport } from './probe';
+export { probeTensorflow, type TensorflowReport } from './tensorflow/probe';
+export { MANIFEST, type InstallManifest } from './tensorflow/package';
+
+const devices: Record<EngineName, readonly Device[]> = {
+  onnx: ['cpu', 'webgpu'],
+  tensorflow: ['cpu', 'cuda'],
+  reference: ['cpu'],
+};
 
 /**
- * Makes an engine. Only what it needs is loaded: ONNX Runtime for `onnx` (the default),
- * tfjs's plain JavaScript backend for `reference`.
+ * Makes an engine. Only what it needs is loaded: ONNX Runtime for `onnx` (the default), TensorFlow's library from `folder`
+ * for `tensorflow`, tfjs's plain JavaScript backend for `reference`.
  */
-export async function createEngine({ engine = 'onnx', device = 'cpu', threads }: EngineOptions = {}): Promise<Engine> {
-  if (engine === 'reference') {
-    if (device !== 'cpu') throw new Error(`the reference engine runs on the cpu, not on ${device}`);
-    const { createReferenceEngine } = await import('./reference');
-    return createReferenceEngine();
+export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  const { engine = 'onnx', device = 'cpu', threads, folder } = options;
+  if (!devices[engine].includes(device)) {
+    throw new Error(`the ${engine} engine runs on ${devices[engine].join(' or ')}, not on ${device}`);
   }
-  if (device === 'cpu') return (await import('./onnx-cpu')).createCpuEngine(threads);
-  return (await import('./onnx-webgpu')).createWebGpuEngine();
+  switch (engine) {
+    case 'reference':
+      return (await import('./reference')).createReferenceEngine();
+    case 'tensorflow':
+      if (folder === undefined) throw new Error('the tensorflow engine needs the folder where it is installed');
+      return (await import('./tensorflow')).createTensorflowEngine(folder, device === 'cuda' ? 'cuda' : 'cpu');
+    case 'onnx':
+      if (device === 'cpu') return (await import('./onnx-cpu')).createCpuEngine(threads);
+      return (await import('./onnx-webgpu')).createWebGpuEngine();
+  }
 }

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { modelBytes, stepGraph } from './model';
 import { createSession, createTensor, runtimeVersion, type NativeTensor } from './native';
+import { promised } from './promised';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
 import type {
@@ -108,12 +109,6 @@ function compile(step: Step, spec: ProgramSpec, threads: number): Program {
     },
   };
 }
-
-/** What fails here is a rejection, as on every device. */
-const promised = <T>(f: () => T): Promise<T> =>
-  new Promise((resolve) => {
-    resolve(f());
-  });
 
 const createTensors = (specs: Specs): Map<string, NativeTensor> =>
   new Map(Object.entries(specs).map(([name, spec]) => [name, createTensor(spec)]));

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createGraph } from './graph';
 import { lowered, modelBytes } from './model';
+import { probeTensorflow } from './tensorflow/probe';
 import type { Device, EngineName } from './types';
 
 export interface EngineReport {
@@ -17,10 +18,16 @@ export interface EngineReport {
   readonly detail: string;
 }
 
-/** Tries every engine; about a second. Never throws. */
-export async function probeEngines(): Promise<EngineReport[]> {
-  const [cpu, webgpu] = await Promise.all([probeDevice('cpu'), probeDevice('webgpu')]);
+/** Tries every engine, tensorflow in the folder where it is installed if it is; seconds. Never throws. */
+export async function probeEngines(tensorflowFolder: string): Promise<EngineReport[]> {
+  const [cpu, webgpu, tensorflow] = await Promise.all([
+    probeDevice('cpu'),
+    probeDevice('webgpu'),
+    probeTensorflow(tensorflowFolder),
+  ]);
   return [
+    { name: 'tensorflow', device: 'cuda', available: tensorflow.hasCuda, detail: tensorflow.cuda },
+    { name: 'tensorflow', device: 'cpu', available: tensorflow.state === 'works', detail: tensorflow.detail },
     { name: 'onnx', device: 'webgpu', ...webgpu },
     { name: 'onnx', device: 'cpu', ...cpu },
     { name: 'reference', device: 'cpu', available: true, detail: 'plain JavaScript; for tests, far too slow to train' },
@@ -45,7 +52,7 @@ ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: 
 type Finding = Pick<EngineReport, 'available' | 'detail'>;
 
 /** Tries ONNX Runtime on one device. Never throws. */
-export function probeDevice(device: Device): Promise<Finding> {
+export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
   const graph = createGraph();
   const x = graph.input('x', { shape: [2], dtype: 'float32' });
   const model = Buffer.from(modelBytes(lowered(graph, [graph.node('Add', [x, x], x)]))).toString('base64');

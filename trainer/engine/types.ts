@@ -47,8 +47,8 @@ export interface Program {
   dispose(): void;
 }
 
-export type EngineName = 'onnx' | 'reference';
-export type Device = 'cpu' | 'webgpu';
+export type EngineName = 'onnx' | 'tensorflow' | 'reference';
+export type Device = 'cpu' | 'webgpu' | 'cuda';
 
 export interface Engine {
   readonly name: EngineName;
@@ -63,6 +63,8 @@ export interface Engine {
 export interface EngineOptions {
   readonly engine?: EngineName;
   readonly device?: Device;
-  /** CPU threads; default: the cores this process may use. */
+  /** CPU threads of the onnx engine; default: the cores this process may use. */
   readonly threads?: number;
+  /** Where the tensorflow engine is installed; no other needs it. */
+  readonly folder?: string;
 }

@@ -1,47 +1,99 @@
 /** Which engine a run gets. */
 import { add } from '@tensorflow/tfjs-core';
 import type { ExperimentConfig } from '../../protocol/config';
-import { createEngine, probeDevice } from '../engine/index';
-import type { Device, Engine, EngineName } from '../engine/types';
+import { createEngine, probeDevice, probeTensorflow } from '../engine/index';
+import type { Engine, EngineOptions } from '../engine/types';
+import { tensorflowFolder } from './engines-folder';
 
 export interface ChosenEngine {
   readonly engine: Engine;
-  /** Set when `auto` found a GPU that then would not work. */
+  /** Set when `auto` found something that should work and does not. */
   readonly fallback?: string;
 }
 
+type Asked = Pick<ExperimentConfig, 'engine' | 'device'>;
+
 /**
- * The engine that the config asks for; `auto` takes a real GPU when one works, and the CPU otherwise. Throws, naming
- * the field and the fix, when a device was asked for by name that does not work here.
+ * The engine that the config asks for; `auto` takes a real GPU when one works, through CUDA before WebGPU, and the CPU
+ * otherwise. Throws, naming the field and the fix, when what was asked for by name does not work here.
  */
-export async function chooseEngine({ engine, device }: ExperimentConfig): Promise<ChosenEngine> {
-  const name = engine === 'auto' ? 'onnx' : engine;
-  if (device === 'webgpu') {
-    return {
-      engine: await workingEngine(name, device).catch((error: Error) => {
-        const message = `"device" is "webgpu", which does not work here: ${error.message} Say "cpu" or "auto".`;
-        throw new Error(message, { cause: error });
-      }),
-    };
+export async function chooseEngine({ engine, device }: Asked): Promise<ChosenEngine> {
+  if (engine === 'reference') return { engine: await createEngine({ engine }) };
+  if (engine === 'tensorflow') return { engine: await tensorflow(device) };
+  if (device === 'webgpu') return { engine: await asked('"device" is "webgpu"', { device }) };
+  if (device === 'cpu') return { engine: await createEngine({ device }) };
+  if (engine === 'onnx') return await onnx();
+
+  const found = await probeTensorflow(tensorflowFolder());
+  if (device === 'cuda') {
+    if (found.hasCuda) return { engine: await cuda() };
+    throw new Error(`"device" is "cuda", which does not work here: ${reasonOf(found)} Say "cpu" or "auto".`);
   }
-  const cpu = () => createEngine({ engine: name, device: 'cpu' });
-  if (device === 'cpu' || name === 'reference') return { engine: await cpu() };
+  let broken = found.state === 'broken' ? `The tensorflow engine is installed, but ${reasonOf(found)}` : undefined;
+  if (found.hasCuda) {
+    try {
+      return { engine: await working({ engine: 'tensorflow', device: 'cuda', folder: tensorflowFolder() }) };
+    } catch (error) {
+      broken = `There is a GPU (${found.cuda}), but TensorFlow does not work on it: ${(error as Error).message}`;
+    }
+  }
+  const { engine: other, fallback } = await onnx();
+  return { engine: other, fallback: [broken, fallback].filter((why) => why !== undefined).join(' ') || undefined };
+}
+
+/** On WebGPU if that works, else on the CPU. */
+async function onnx(): Promise<ChosenEngine> {
   const gpu = await probeDevice('webgpu');
-  if (!gpu.available) return { engine: await cpu() };
+  if (!gpu.available) return { engine: await createEngine({ device: 'cpu' }) };
   try {
-    return { engine: await workingEngine(name, 'webgpu') };
+    return { engine: await working({ device: 'webgpu' }) };
   } catch (error) {
     return {
-      engine: await cpu(),
+      engine: await createEngine({ device: 'cpu' }),
       fallback: `There is a GPU (${gpu.detail}), but it does not work: ${(error as Error).message}`,
     };
   }
 }
 
-/** An engine that has compiled and run a step. Throws with the reason when it cannot. */
-async function workingEngine(name: EngineName, device: Device): Promise<Engine> {
+/** By name: on CUDA if that works or is asked for, else on the CPU. */
+async function tensorflow(device: Asked['device']): Promise<Engine> {
+  const found = await probeTensorflow(tensorflowFolder());
+  if (found.state !== 'works') {
+    throw new Error(`"engine" is "tensorflow", but ${reasonOf(found)} Or say "onnx" or "auto".`);
+  }
+  if (device === 'cuda' && !found.hasCuda) {
+    throw new Error(`"device" is "cuda", which does not work here: ${sentence(found.cuda)} Say "cpu" or "auto".`);
+  }
+  if (device !== 'cpu' && found.hasCuda) return await cuda();
+  const options: EngineOptions = { engine: 'tensorflow', device: 'cpu', folder: tensorflowFolder() };
+  return await asked('"engine" is "tensorflow"', options, 'Say "onnx" or "auto".');
+}
+
+const cuda = () => asked('"device" is "cuda"', { engine: 'tensorflow', device: 'cuda', folder: tensorflowFolder() });
+
+/** Why TensorFlow cannot be used, with the fix. */
+function reasonOf({ state, detail, cuda }: Awaited<ReturnType<typeof probeTensorflow>>): string {
+  const command = 'tessera engines install tensorflow';
+  if (state === 'absent')
+    return `it is not installed. Install it: ${command}, or "Tessera: Install TensorFlow Engine...".`;
+  if (state === 'broken') return `it does not work: ${sentence(detail)} Install it again: ${command}.`;
+  return sentence(cuda);
+}
+
+/** What somebody asked for by name, as in `"device" is "webgpu"`. */
+async function asked(what: string, options: EngineOptions, instead = 'Say "cpu" or "auto".'): Promise<Engine> {
   try {
-    const engine = await createEngine({ engine: name, device });
+    return await working(options);
+  } catch (error) {
+    const message = `${what}, which does not work here: ${(error as Error).message} ${instead}`;
+    throw new Error(message, { cause: error });
+  }
+}
+
+/** An engine that has compiled and run a step. Throws with the reason when it cannot. */
+async function working(options: EngineOptions): Promise<Engine> {
+  try {
+    const engine = await createEngine(options);
     const program = await engine.compile((_, { x }) => ({ outputs: { sum: add(x!, x!) } }), {
       state: {},
       inputs: { x: { shape: [1], dtype: 'float32' } },
@@ -54,7 +106,11 @@ async function workingEngine(name: EngineName, device: Device): Promise<Engine> 
     return engine;
   } catch (error) {
     // ONNX Runtime puts its source line first: "/onnxruntime_src/... was false. Failed to get a WebGPU adapter: ..."
-    const reason = (error as Error).message.split(' was false. ').at(-1)!.trim();
-    throw new Error(/[.!]$/.test(reason) ? reason : `${reason}.`, { cause: error });
+    throw new Error(sentence((error as Error).message.split(' was false. ').at(-1)!), { cause: error });
   }
+}
+
+function sentence(text: string): string {
+  const trimmed = text.trim();
+  return /[.!]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../../trainer/engine/index';
 import { gelu, standardize, valueAndGrads } from '../../../trainer/engine/ops';
 import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
+import { testable, testEngine } from '../engines';
 
 const spec: ProgramSpec = {
   state: {
@@ -27,7 +27,7 @@ const descent: Step = (state, { x, lr }) => {
 };
 
 async function train(name: EngineName) {
-  const engine = await createEngine({ engine: name });
+  const engine = await testEngine(name);
   const program = await engine.compile(descent, spec);
   const state = engine.upload(values);
   const x = Float32Array.from({ length: 24 }, (_, i) => Math.sin(i * 1.7));
@@ -44,12 +44,12 @@ async function train(name: EngineName) {
 }
 
 describe('a compiled step', () => {
-  it('computes what the reference engine computes', async () => {
+  it.each(testable('onnx', 'tensorflow'))('computes on %s what it computes on the reference engine', async (name) => {
     const reference = await train('reference');
-    const onnx = await train('onnx');
-    expect(onnx.outputs).toEqual(reference.outputs);
+    const other = await train(name);
+    expect(other.outputs).toEqual(reference.outputs);
     expect(reference.losses[4]).toBeLessThan(reference.losses[0]!);
-    onnx.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
-    onnx.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
+    other.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
+    other.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
   });
 });

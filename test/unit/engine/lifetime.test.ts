@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../../trainer/engine/index';
 import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
+import { testable, testEngine } from '../engines';
 
 const spec: ProgramSpec = {
   state: { sum: { shape: [4, 8], dtype: 'float32' }, count: { shape: [], dtype: 'int32' } },
@@ -21,11 +21,11 @@ const zeros = () => ({
 const x = new Float32Array(32).fill(0.5);
 
 async function open(engine: EngineName) {
-  const made = await createEngine({ engine, threads: 1 });
+  const made = await testEngine(engine, { threads: 1 });
   return { engine: made, program: await made.compile(accumulate, spec), state: made.upload(zeros()) };
 }
 
-describe.each<EngineName>(['onnx', 'reference'])('device state on %s', (name) => {
+describe.each(testable('onnx', 'tensorflow', 'reference'))('device state on %s', (name) => {
   it('persists from step to step', async () => {
     const { program, state } = await open(name);
     for (let i = 0; i < 5; i++) expect((await program.run(state, { x })).count!.data[0]).toBe(i);
@@ -56,7 +56,7 @@ describe.each<EngineName>(['onnx', 'reference'])('device state on %s', (name) =>
   });
 
   it('takes entries exchanged, returned unchanged, and one tensor under two names', async () => {
-    const engine = await createEngine({ engine: name, threads: 1 });
+    const engine = await testEngine(name, { threads: 1 });
     const one = { shape: [1], dtype: 'float32' } as const;
     const program = await engine.compile(
       ({ a, b, c }) => ({ state: { a: b!, b: a!, c: c! }, outputs: { a: a!, again: a! } }),

@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../../trainer/engine/index';
 import {
   gelu,
   matMulParts,
@@ -13,9 +12,9 @@ import {
   valueAndGrads,
 } from '../../../trainer/engine/ops';
 import type { HostTensors, Step, Tensors } from '../../../trainer/engine/types';
+import { testable, testEngine } from '../engines';
 import { agree, broadcastable, float, int, shapes, type Case } from './agree';
 
-const engine = await createEngine({ engine: 'onnx', device: 'cpu', threads: 1 });
 const runs = { numRuns: 12 };
 
 type Unary = (x: Tensor) => Tensor;
@@ -138,7 +137,9 @@ const windows: fc.Arbitrary<Window> = fc
 /** A window that sees nothing of the image has no maximum and no mean. */
 const seesImage = (window: Window) => window.filter.every((side, i) => Math.max(...pads(window)[i]!) < side);
 
-describe('ops compute what the reference computes, by value and gradient', () => {
+describe.each(testable('onnx', 'tensorflow'))('ops on %s compute what the reference computes', async (name) => {
+  const engine = await testEngine(name, { threads: 1 });
+
   it('of one tensor, elementwise', () =>
     fc.assert(
       fc.asyncProperty(shapes(), fc.nat(50), (shape, seed) =>

@@ -104,7 +104,7 @@ if (!existsSync(driver)) {
     });
 
     it('is not taken for a real GPU', async () => {
-      const webgpu = (await probeEngines()).find(({ device }) => device === 'webgpu')!;
+      const webgpu = (await probeEngines('')).find(({ device }) => device === 'webgpu')!;
       expect(webgpu.available).toBe(false);
       expect(webgpu.detail).toMatch(/only a software adapter \(libvk_swiftshader\.so/);
     });

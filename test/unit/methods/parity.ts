@@ -1,11 +1,11 @@
 /** Holds a training against what an independent PyTorch implementation did with the same weights, batches and draws. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { createEngine } from '../../../trainer/engine/index';
 import { valueAndGrads } from '../../../trainer/engine/ops';
-import type { Engine, EngineName, HostTensors, Program, Specs, TypedArray } from '../../../trainer/engine/types';
+import type { Engine, HostTensors, Program, Specs, TypedArray } from '../../../trainer/engine/types';
 import type { Optimizer } from '../../../trainer/nn/optimizer';
 import { trained, trainStep } from '../../../trainer/nn/train-step';
 import type { Training } from '../../../trainer/nn/train-step';
+import { testable, testEngine } from '../engines';
 import { specsOf } from '../nn/evaluate';
 import { under } from './fixture';
 
@@ -41,7 +41,7 @@ function comparable(name: string, values: TypedArray): Float32Array {
 }
 
 export function describeParity(cases: readonly (readonly [string, () => Parity])[]): void {
-  describe.each(['reference', 'onnx'] as const)('on the %s engine', (engineName: EngineName) => {
+  describe.each(testable('reference', 'onnx', 'tensorflow'))('on the %s engine', (engineName) => {
     let engine: Engine | undefined;
     const programs: Program[] = [];
     afterAll(() => {
@@ -51,7 +51,7 @@ export function describeParity(cases: readonly (readonly [string, () => Parity])
 
     it.each(cases)('%s: loss and gradients are PyTorch’s', async (_name, make) => {
       const { fixture, before, training, inputSpecs, inputs, idle } = make();
-      engine ??= await createEngine({ engine: engineName, device: 'cpu' });
+      engine ??= await testEngine(engineName);
       const program = await engine.compile(
         (state, given) => {
           const loss = (params: typeof state) => training.loss({ ...state, ...params }, given).loss;
@@ -79,7 +79,7 @@ export function describeParity(cases: readonly (readonly [string, () => Parity])
 
     it.each(cases)('%s: the updates are PyTorch’s', async (_name, make) => {
       const { fixture, before, training, optimizer, inputSpecs, inputs, learningRate, idle } = make();
-      engine ??= await createEngine({ engine: engineName, device: 'cpu' });
+      engine ??= await testEngine(engineName);
       const initial = { ...before, ...optimizer.init(trained(before, training.isFrozen)) };
       const scalar = { shape: [], dtype: 'float32' } as const;
       const program = await engine.compile(trainStep(training, optimizer), {

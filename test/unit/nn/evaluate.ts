@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { createEngine } from '../../../trainer/engine/index';
 import type { EngineName, HostTensor, HostTensors, Specs, Tensors, TypedArray } from '../../../trainer/engine/types';
+import { testEngine } from '../engines';
 
 export const specsOf = (tensors: HostTensors): Specs =>
   Object.fromEntries(Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
@@ -28,7 +28,7 @@ export async function evaluate(
   inputs: HostTensors = {},
   engineName: EngineName = 'reference',
 ): Promise<Record<string, HostTensor>> {
-  const engine = await createEngine({ engine: engineName, device: 'cpu' });
+  const engine = await testEngine(engineName);
   const state = engine.upload(params);
   const program = await engine.compile((p, given) => ({ outputs: f(p, given) }), {
     state: specsOf(params),

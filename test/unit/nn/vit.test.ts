@@ -4,6 +4,7 @@ import { normal } from '../../../trainer/nn/initializers';
 import { createVit } from '../../../trainer/nn/vit';
 import { random } from '../../../trainer/random/random';
 import { evaluate, int32 } from './evaluate';
+import { testable } from '../engines';
 
 const config = { imageSize: 12, patchSize: 4, width: 8, depth: 2, heads: 2, mlpRatio: 2 };
 const encoder = createVit(config);
@@ -19,6 +20,8 @@ const encode = async (order: readonly number[]) => {
   );
   return tokens!;
 };
+
+const engines = testable('reference', 'onnx', 'tensorflow');
 
 describe('the vision transformer', () => {
   it('says what it is', () => {
@@ -81,7 +84,7 @@ describe('the vision transformer', () => {
     }
   });
 
-  it.each(['reference', 'onnx'] as const)('embeds after each block, behind the final norm (%s)', async (engine) => {
+  it.each(engines)('embeds after each block, behind the final norm (%s)', async (engine) => {
     const layers = await evaluate(
       (p, given) =>
         Object.fromEntries(encoder.embedLayers(p, given.images as Tensor4D).map((x, i) => [`layer${i}`, x])),
