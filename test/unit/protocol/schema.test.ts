@@ -21,7 +21,7 @@ describe('the JSON schema', () => {
 
   it('offers defaults and the values to choose from', () => {
     const { pretrain, engine } = schema.properties ?? {};
-    expect(engine?.examples).toEqual(['auto', 'onnx', 'reference']);
+    expect(engine?.examples).toEqual(['auto', 'onnx', 'tensorflow', 'reference']);
     expect(pretrain?.properties?.maskRatio?.default).toBe(0.75);
     expect(pretrain?.properties?.normalizeTarget?.examples).toEqual([true, false]);
   });

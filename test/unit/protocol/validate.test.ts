@@ -166,7 +166,7 @@ describe('values', () => {
   it('that are one letter off come with the nearest allowed one', () => {
     expect(only(experiment('"engine": "onxx"'))).toMatchObject({
       suggestion: '"onnx"',
-      message: '"engine" must be "auto", "onnx", "reference"; did you mean "onnx"?',
+      message: '"engine" must be "auto", "onnx", "tensorflow", "reference"; did you mean "onnx"?',
     });
   });
 
