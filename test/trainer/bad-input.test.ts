@@ -127,7 +127,7 @@ describe('labels that nothing can be learnt from', () => {
       'no labels',
       ['images'],
       [1],
-      /The test images have no labels, .* or take the evaluations that need no labels: the pretext task, health/,
+      /The test images have no labels, .* or take the evaluations that need no labels: the pretext task, t-SNE, health/,
     ],
     [
       'a single class',

@@ -24,6 +24,8 @@ const WIDEST = 0.5;
 const SMALLEST_PLANE = 32;
 /** Of a map whose points are all the same. */
 const SMALLEST_SIDE = 1e-6;
+/** Pairs of points that take as long as a node of the plane. */
+const PAIRS_A_NODE = 8;
 /** A spline reaches over four nodes: one before, two behind, and some room for rounding. */
 const MARGIN = 4;
 
@@ -54,7 +56,10 @@ export function createRepulsion(): Repulsion {
 
   function of(y: Float64Array, force: Float64Array): number {
     const { left, bottom, side } = bounds(y);
-    grid = fitting(side, grid);
+    const n = planeOf(side);
+    // Few points far apart: each pair is cheaper than the plane between them, which would know no bounds.
+    if (n * n > (y.length / 2) ** 2 / PAIRS_A_NODE) return ofPairs(y, force);
+    grid = fitting(side, n, grid);
     const { rows, spacing, nodes } = grid;
     nodes.fill(0);
     for (let i = 0; i < y.length; i += 2) {
@@ -107,15 +112,40 @@ function bounds(y: Float64Array) {
   return { left, bottom, side: Math.max(right - left, top - bottom) };
 }
 
-/** A grid for a map `side` wide: the last one while the map fits and fills it, else one with some room to grow. */
-function fitting(side: number, last?: Grid): Grid {
+/** The same by looking at each pair. */
+function ofPairs(y: Float64Array, force: Float64Array): number {
+  force.fill(0);
+  let total = 0;
+  for (let i = 0; i < y.length; i += 2) {
+    for (let j = 0; j < i; j += 2) {
+      const dx = y[i]! - y[j]!;
+      const dy = y[i + 1]! - y[j + 1]!;
+      const q = 1 / (1 + dx * dx + dy * dy);
+      total += 2 * q;
+      force[i]! += q * q * dx;
+      force[i + 1]! += q * q * dy;
+      force[j]! -= q * q * dx;
+      force[j + 1]! -= q * q * dy;
+    }
+  }
+  return total;
+}
+
+/** A map is given a fifth more room than it takes, to grow in. */
+const roomFor = (side: number) => 1.2 * Math.max(side, SMALLEST_SIDE);
+
+/** The side in nodes of the plane, half of which holds a map `side` wide at the widest spacing or less. */
+function planeOf(side: number): number {
+  const nodes = roomFor(side) / WIDEST + MARGIN;
+  return Math.max(SMALLEST_PLANE, 2 ** Math.ceil(Math.log2(2 * nodes)));
+}
+
+/** A grid for a map `side` wide: the last one while the map fits and fills it. */
+function fitting(side: number, n: number, last?: Grid): Grid {
   const room = last ? (last.rows - MARGIN) * last.spacing : 0;
   if (last && side <= room && side >= room / 2) return last;
-  const wanted = 1.2 * Math.max(side, SMALLEST_SIDE);
-  let n = SMALLEST_PLANE;
-  while ((n / 2 - MARGIN) * WIDEST < wanted) n *= 2;
   const rows = n / 2;
-  const spacing = wanted / (rows - MARGIN);
+  const spacing = roomFor(side) / (rows - MARGIN);
   const kernel = (x: number, y: number) => 1 / (1 + spacing * spacing * (x * x + y * y));
   // A spline's weights at nodes are 1/6, 4/6, 1/6: what spreading and reading each do to a frequency.
   const gain = (frequency: number) => ((4 + 2 * Math.cos((2 * Math.PI * frequency) / n)) / 6) ** -2;

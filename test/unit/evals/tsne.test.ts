@@ -70,6 +70,11 @@ describe('t-SNE', () => {
     expect(Number.isFinite(map.kl)).toBe(true);
   });
 
+  it.each([4, 5, 10, 17])('maps as few as %i points', async (size) => {
+    const map = await tsne(engine, blobs(size, 4, 2).embeddings, { seed: 0 });
+    expect(map.points.every(Number.isFinite)).toBe(true);
+  });
+
   it('says which perplexity fits the number of points', async () => {
     const few = blobs(30, 4, 2).embeddings;
     await expect(tsne(engine, few, { seed: 0, perplexity: 30 })).rejects.toThrow('from 1 to 9');
@@ -162,7 +167,7 @@ function agreement(a: Float64Array, b: Float64Array): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-describe('the repulsion on a grid', () => {
+describe('the repulsion', () => {
   function exact(plane: Float64Array) {
     const force = new Float64Array(plane.length);
     let total = 0;
@@ -183,11 +188,11 @@ describe('the repulsion on a grid', () => {
   // From the start of a map, where all points are together, to one of a thousand points and more.
   it.each([1e-4, 1e-2, 1, 5, 20])('is that of all pairs, nearly, of points about %s apart', (spread) => {
     const draws = random(0, 'plane', spread);
-    const plane = Float64Array.from({ length: 1000 }, () => spread * draws.normal());
+    const plane = Float64Array.from({ length: 4000 }, () => spread * draws.normal());
     // Two pairs of equal points.
     plane.copyWithin(0, 2, 4);
     plane.copyWithin(100, 2, 4);
-    const force = new Float64Array(1000);
+    const force = new Float64Array(4000);
     const total = createRepulsion().of(plane, force);
     const truth = exact(plane);
     expect(Math.abs(total / truth.total - 1)).toBeLessThan(2e-3);
@@ -204,6 +209,13 @@ describe('the repulsion on a grid', () => {
       const total = grown.of(scaled, force);
       expect(Math.abs(total / exact(scaled).total - 1)).toBeLessThan(0.01);
     }
+  });
+
+  it('takes no room for points that are very far apart', () => {
+    const plane = Float64Array.from([0, 0, 1e9, 0, 1e9, 1, -3e8, 5e8]);
+    const force = new Float64Array(8);
+    expect(createRepulsion().of(plane, force)).toBeCloseTo(2 * 0.5, 6);
+    expect(force[5]).toBeCloseTo(0.25, 6);
   });
 
   it('is none where all points are the same', () => {
