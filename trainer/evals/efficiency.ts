@@ -8,6 +8,8 @@ import { trained } from '../nn/train-step';
 import { random } from '../random/random';
 import type { Watch } from './types';
 
+type Inputs = Readonly<Record<string, TypedArray>>;
+
 export interface EfficiencyInput {
   readonly encoder: Pick<Encoder, 'embed'>;
   /** Side of an image in px. */
@@ -20,7 +22,7 @@ export interface EfficiencyInput {
     readonly inputs: Specs;
     readonly batchSize: number;
     /** Inputs of the update that follows `step`. */
-    readonly given: (step: number) => Readonly<Record<string, TypedArray>>;
+    readonly given: (step: number) => Inputs;
   };
 }
 
@@ -78,12 +80,19 @@ export async function efficiencySpeeds(
   const noise = random(0, 'noise');
   const batch = Float32Array.from({ length: size(images.shape) }, () => noise.normal());
 
-  async function secondsPerRun(run: (i: number) => Promise<unknown>, from: number, message: string): Promise<number> {
+  /** @param inputs are made before the clock is started. */
+  async function secondsPerRun(
+    inputs: (i: number) => Inputs,
+    run: (inputs: Inputs) => Promise<unknown>,
+    from: number,
+    message: string,
+  ): Promise<number> {
     const times: number[] = [];
     for (let i = 0, spent = 0; spent < seconds || i < WARM_UP + LEAST_RUNS; i++) {
       signal?.throwIfAborted();
+      const made = inputs(i);
       const began = performance.now();
-      await run(i);
+      await run(made);
       const took = (performance.now() - began) / 1000;
       if (i < WARM_UP) continue;
       times.push(took);
@@ -113,10 +122,15 @@ export async function efficiencySpeeds(
   }
 
   const stepSeconds = await measured(step, fresh, inputs, (program, state) =>
-    secondsPerRun((i) => program.run(state, given(i)), 0, 'Measuring training steps'),
+    secondsPerRun(given, (inputs) => program.run(state, inputs), 0, 'Measuring training steps'),
   );
   const embedSeconds = await measured(embedding(encoder), encoderOf(fresh), { images }, (program, state) =>
-    secondsPerRun(() => program.run(state, { images: batch }), 0.5, 'Measuring embedding'),
+    secondsPerRun(
+      () => ({ images: batch }),
+      (inputs) => program.run(state, inputs),
+      0.5,
+      'Measuring embedding',
+    ),
   );
   return { step: batchSize / stepSeconds, embed: embedBatch / embedSeconds };
 }
