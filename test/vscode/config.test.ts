@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { diagnostics, lensTitles, open, tessera, until, workspaceFile } from './support';
 
@@ -90,7 +90,10 @@ describe('an experiment config in the editor', () => {
   });
 
   it('tells on the batch size what the training will cost, as the text stands', async () => {
-    const document = await open('tiny.tessera.jsonc');
+    // A file of its own: the editor may save what is typed, and other tests train the others.
+    const content = await readFile(workspaceFile('tiny.tessera.jsonc'), 'utf8');
+    await writeFile(workspaceFile('planned.tessera.jsonc'), content);
+    const document = await open('planned.tessera.jsonc');
     const at = document.positionAt(document.getText().indexOf('"batchSize"') + 1);
     const edit = new vscode.WorkspaceEdit();
     const steps = document.getText().indexOf('100000');
