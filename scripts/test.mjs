@@ -3,18 +3,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ensureInstalled } from './install.mjs';
 import { packageExtension } from './vsix.mjs';
 import { main, root, runAsync } from './process.mjs';
 
 /**
- * @typedef {{passed: number, failed: number, skipped: number}} Counts
+ * @typedef {{passed: number, failed: number, skipped: number, failures: string[]}} Counts
  * @typedef {{name: string, seconds: number, counts: Counts, error?: string}} Outcome
  */
 
 const vitest = join('node_modules', 'vitest', 'vitest.mjs');
-const nothing = { passed: 0, failed: 0, skipped: 0 };
+/** @type {Counts} */
+const nothing = { passed: 0, failed: 0, skipped: 0, failures: [] };
 
 main(async () => {
   ensureInstalled();
@@ -71,10 +72,17 @@ async function vitestTier(project, reports) {
     passed: report.numPassedTests,
     failed: report.numFailedTests,
     skipped: report.numPendingTests + report.numTodoTests,
+    failures: report.testResults.flatMap(failuresOf),
   };
   // A file that cannot be loaded, or an error outside of every test, fails a run in which no test failed.
   if (code !== 0 && counts.failed === 0) counts.failed = 1;
   return counts;
+}
+
+/** @param {{name: string, assertionResults: {status: string, fullName: string}[]}} file @returns {string[]} */
+function failuresOf({ name, assertionResults }) {
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  return failed.map(({ fullName }) => `${relative(root, name)}: ${fullName}`);
 }
 
 /** @param {Outcome[]} outcomes */
@@ -88,6 +96,8 @@ function summarise(outcomes) {
     const ran = counts.passed + counts.failed + counts.skipped > 0;
     const what = error ?? (ran ? describe(counts) : 'done');
     console.log(`${counts.failed > 0 ? '✗' : '✓'} ${name.padEnd(8)} ${seconds.toFixed(0).padStart(4)} s  ${what}`);
+    // Named again here, since where a log is cut only its end is left.
+    for (const failure of counts.failures) console.log(`    ✗ ${failure}`);
   }
   console.log(`\n${describe(total)}`);
   if (total.failed > 0) process.exitCode = 1;

@@ -12,7 +12,7 @@ import { root, run } from './process.mjs';
 /**
  * @typedef {import('../test/vscode/runner/protocol').Line} Line
  * @typedef {import('../test/vscode/runner/protocol').Order} Order
- * @typedef {{passed: number, failed: number, skipped: number}} Counts
+ * @typedef {import('./test.mjs').Counts} Counts
  */
 
 const limitMs = 15 * 60_000;
@@ -128,7 +128,8 @@ async function onDesktop(host, order) {
  * @param {string} file
  */
 function reportFollower(file) {
-  const state = { started: false, done: false, counts: { passed: 0, failed: 0, skipped: 0 } };
+  /** @type {{started: boolean, done: boolean, counts: Counts}} */
+  const state = { started: false, done: false, counts: { passed: 0, failed: 0, skipped: 0, failures: [] } };
   let seen = 0;
   return () => {
     const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1); // the last piece is still being written
@@ -153,6 +154,7 @@ function take(line, state) {
   }
   if (line.kind === 'fail') {
     state.counts.failed++;
+    state.counts.failures.push(line.title.join(' > '));
     console.log(`  ✗ ${line.title.join(' > ')}\n${line.message.replace(/^/gm, '      ')}`);
   }
 }

@@ -5,6 +5,7 @@
 export function createPace(signal?: AbortSignal): () => Promise<void> {
   let last = performance.now();
   return async () => {
+    signal?.throwIfAborted();
     if (performance.now() - last < 20) return;
     await new Promise((resolve) => setImmediate(resolve));
     signal?.throwIfAborted();
