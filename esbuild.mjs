@@ -1,8 +1,9 @@
-// Bundles every process of Tessera into dist/: `node esbuild.mjs [--watch] [--release]`.
+// Bundles every process of Tessera into dist/, and compiles the kernels of its CPU engine: `node esbuild.mjs [--watch] [--release]`.
 // --release leaves out source maps and minifies the host; that is what goes into the VSIX.
 import { build, context } from 'esbuild';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { buildKernels } from './scripts/kernels.mjs';
 
 const { values: flags } = parseArgs({ options: { watch: { type: 'boolean' }, release: { type: 'boolean' } } });
 
@@ -78,6 +79,7 @@ async function writeSchema() {
 }
 
 await writeSchema();
+buildKernels();
 if (flags.watch) {
   for (const bundle of bundles) await (await context({ ...bundle, logLevel: 'info' })).watch();
 } else {

@@ -1,6 +1,7 @@
 // The VSIX of one platform, with only that platform's native parts.
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
+import { buildKernels, hostTarget } from './kernels.mjs';
 import { root, run } from './process.mjs';
 
 /** Packages that stay outside the bundles because they carry native code, and what they need to run. */
@@ -18,12 +19,11 @@ const unused = {
   sharp: /^dist\/.*\.cjs$/,
 };
 
-export const hostTarget = `${process.platform}-${process.arch}`;
-
 /** Builds and packs the extension and returns the VSIX's path. */
 export function packageExtension(target = hostTarget) {
   const [platform = '', arch = ''] = target.split('-');
   run(process.execPath, ['esbuild.mjs', '--release']);
+  if (!buildKernels(target)) throw new Error(`The VSIX for ${target} would lack the kernels of its CPU engine.`);
   stageNativePackages(platform, arch);
   const vsix = join(root, `tessera-${target}.vsix`);
   const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');

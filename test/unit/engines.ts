@@ -6,8 +6,11 @@ import type { Engine, EngineName, EngineOptions } from '../../trainer/engine/typ
 
 const folder = process.env.TESSERA_ENGINES && join(process.env.TESSERA_ENGINES, 'tensorflow');
 
+/** `onnx-plain` is the onnx engine as it is where its own kernels were not built. */
+export type TestEngine = EngineName | 'onnx-plain';
+
 /** The engines of these that can be tested here; says which is skipped. */
-export function testable<Name extends EngineName>(...names: readonly Name[]): Name[] {
+export function testable<Name extends TestEngine>(...names: readonly Name[]): Name[] {
   const isHere = folder !== undefined && existsSync(folder);
   if (names.some((name) => name === 'tensorflow') && !isHere) {
     console.warn('SKIPPED: the tensorflow engine, because TESSERA_ENGINES names no folder in which it is installed');
@@ -16,5 +19,7 @@ export function testable<Name extends EngineName>(...names: readonly Name[]): Na
 }
 
 /** On the CPU, so that results are the same on every machine. */
-export const testEngine = (engine: EngineName, options: EngineOptions = {}): Promise<Engine> =>
-  createEngine({ engine, device: 'cpu', folder, ...options });
+export const testEngine = (name: TestEngine, options: EngineOptions = {}): Promise<Engine> =>
+  name === 'onnx-plain'
+    ? createEngine({ engine: 'onnx', device: 'cpu', kernels: false, ...options })
+    : createEngine({ engine: name, device: 'cpu', folder, ...options });

@@ -30,6 +30,8 @@ type Like = { readonly shape: readonly number[]; readonly dtype: ElementType };
 
 /** An ONNX graph under construction. Names are given in order, so the same calls give the same graph. */
 export interface Graph {
+  /** Whether it is run with this engine's own kernels, `KERNELS`, beside the runtime's operators. */
+  readonly kernels: boolean;
   readonly nodes: Node[];
   readonly constants: Constant[];
   readonly inputs: Value[];
@@ -54,7 +56,10 @@ export interface Graph {
   ints(values: readonly number[]): Value;
 }
 
-export function createGraph(): Graph {
+/** The domain of the operators that kernels/ops.c adds to ONNX Runtime. */
+export const KERNELS = 'tessera';
+
+export function createGraph(kernels = false): Graph {
   let count = 0;
   const nodes: Node[] = [];
   const constants: Constant[] = [];
@@ -62,6 +67,7 @@ export function createGraph(): Graph {
   const known = new Map<string, Value>();
 
   const graph: Graph = {
+    kernels,
     nodes,
     constants,
     inputs,

@@ -16,7 +16,7 @@ const devices: Record<EngineName, readonly Device[]> = {
  * for `tensorflow`, tfjs's plain JavaScript backend for `reference`.
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { engine = 'onnx', device = 'cpu', threads, folder } = options;
+  const { engine = 'onnx', device = 'cpu', threads, kernels, folder } = options;
   if (!devices[engine].includes(device)) {
     throw new Error(`the ${engine} engine runs on ${devices[engine].join(' or ')}, not on ${device}`);
   }
@@ -27,7 +27,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       if (folder === undefined) throw new Error('the tensorflow engine needs the folder where it is installed');
       return (await import('./tensorflow')).createTensorflowEngine(folder, device === 'cuda' ? 'cuda' : 'cpu');
     case 'onnx':
-      if (device === 'cpu') return (await import('./onnx-cpu')).createCpuEngine(threads);
+      if (device === 'cpu') return (await import('./onnx-cpu')).createCpuEngine(threads, kernels);
       return (await import('./onnx-webgpu')).createWebGpuEngine();
   }
 }

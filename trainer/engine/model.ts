@@ -1,4 +1,4 @@
-import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph';
+import { KERNELS, type Attribute, type Constant, type ElementType, type Graph, type Node, type Value } from './graph';
 import { simplified } from './simplify';
 import { trace } from './trace';
 import type { ProgramSpec, Specs, Step } from './types';
@@ -34,6 +34,7 @@ export function modelBytes({ nodes, constants, inputs, outputs }: LoweredGraph):
     ]),
     message(8, [string(1, ''), int(2, 20)]),
     message(8, [string(1, 'com.microsoft'), int(2, 1)]),
+    message(8, [string(1, KERNELS), int(2, 1)]),
   ]);
 }
 
@@ -84,8 +85,8 @@ export interface StepGraph {
   readonly outputSpecs: Specs;
 }
 
-export function stepGraph(step: Step, spec: ProgramSpec): StepGraph {
-  const { graph, state, outputs, outputSpecs } = trace(step, spec);
+export function stepGraph(step: Step, spec: ProgramSpec, kernels = false): StepGraph {
+  const { graph, state, outputs, outputSpecs } = trace(step, spec, kernels);
   // An output of its own name each, also where the step returns an input or one tensor twice.
   const named = (prefix: string, values: Readonly<Record<string, Value>>) =>
     Object.fromEntries(

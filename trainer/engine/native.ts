@@ -48,6 +48,7 @@ const signatures = {
   ],
   createCpuMemory: [69, 'void *(int allocator, int type, _Out_ void **memory)'],
   releaseStatus: [93, 'void (void *status)'],
+  registerOps: [29, 'void *(void *options, const char *library, _Out_ void **handle)'],
   releaseSession: [95, 'void (void *session)'],
   releaseTensor: [96, 'void (void *tensor)'],
   releaseSessionOptions: [100, 'void (void *options)'],
@@ -120,8 +121,17 @@ export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
   return { data, handle, dispose: once(() => api.releaseTensor(handle)) };
 }
 
-/** Compiles a model. `threads` work on each op; with nothing to do they spin for `spinMicroseconds` before they sleep. */
-export function createSession(model: Uint8Array, threads: number, spinMicroseconds: number): NativeSession {
+export interface SessionOptions {
+  /** How many work on each op. */
+  readonly threads: number;
+  /** A thread with nothing to do spins this long before it sleeps. */
+  readonly spinMicroseconds: number;
+  /** A library of custom ops. */
+  readonly ops?: string;
+}
+
+/** Compiles a model. */
+export function createSession(model: Uint8Array, { threads, spinMicroseconds, ops }: SessionOptions): NativeSession {
   const { api, env } = runtime();
   const options = made(api, (out) => api.createSessionOptions(out));
   try {
@@ -130,6 +140,7 @@ export function createSession(model: Uint8Array, threads: number, spinMicrosecon
     // After a first run all its memory would be allocated again, as one block: half as much again for a ResNet-18, no faster.
     check(api, api.disableMemPattern(options));
     check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(spinMicroseconds)));
+    if (ops !== undefined) made(api, (out) => api.registerOps(options, ops, out));
     const session = made(api, (out) => api.createSession(env, model, model.byteLength, options, out));
     let released = false;
     return {

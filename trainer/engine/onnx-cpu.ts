@@ -1,8 +1,9 @@
 /** ONNX Runtime on the CPU. State is held twice: a step reads one half and writes the other, so nothing is copied. */
 import { availableParallelism } from 'node:os';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
+import { findKernels } from './kernels';
 import { modelBytes, stepGraph } from './model';
-import { createSession, createTensor, runtimeVersion, type NativeTensor } from './native';
+import { createSession, createTensor, runtimeVersion, type NativeTensor, type SessionOptions } from './native';
 import { promised } from './promised';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
@@ -30,13 +31,16 @@ interface CpuState extends DeviceState {
   readonly spares: Map<string, NativeTensor>;
 }
 
-export function createCpuEngine(threads = availableParallelism()): Engine {
+export function createCpuEngine(threads = availableParallelism(), useKernels = true): Engine {
+  const found = useKernels ? findKernels() : undefined;
+  const kernels = typeof found === 'object' ? found : undefined;
   return {
     name: 'onnx',
     device: 'cpu',
-    description: `onnxruntime ${runtimeVersion()}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    description: `onnxruntime ${runtimeVersion()}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kernels ? `${kernels.instructions} kernels` : 'no kernels of its own'}`,
     upload,
-    compile: (step, spec) => promised(() => compile(step, spec, threads)),
+    compile: (step, spec) =>
+      promised(() => compile(step, spec, { threads, spinMicroseconds: SPIN_MICROSECONDS, ops: kernels?.file })),
     dispose: () => undefined,
   };
 }
@@ -66,9 +70,9 @@ function upload(values: HostTensors): CpuState {
   };
 }
 
-function compile(step: Step, spec: ProgramSpec, threads: number): Program {
-  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
-  const session = createSession(modelBytes(graph), threads, SPIN_MICROSECONDS);
+function compile(step: Step, spec: ProgramSpec, options: SessionOptions): Program {
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, options.ops !== undefined);
+  const session = createSession(modelBytes(graph), options);
   const given = createTensors(spec.inputs);
   const results = createTensors(outputSpecs);
 

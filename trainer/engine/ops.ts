@@ -4,17 +4,9 @@
  * runs the composition written here, which is also what the tests compare the kernel to.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import './gradients';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { hasKernel, runKernel as run } from './gradients';
 import type { Tensors } from './types';
-
-const hasKernel = (name: string) => Boolean(tf.getKernel(name, tf.engine().backendName));
-
-/** Runs a kernel of this engine's own. */
-const run = (name: string, inputs: Tensors, attributes = {}): Tensor[] => {
-  const outputs: Tensor | Tensor[] = tf.engine().runKernel(name, inputs, attributes);
-  return Array.isArray(outputs) ? outputs : [outputs];
-};
 
 function requireShape(what: string, { shape }: Tensor, wanted: number[]): void {
   if (!tf.util.arraysEqual(shape, wanted)) throw new Error(`${what} is [${shape.join()}], not [${wanted.join()}]`);
@@ -45,29 +37,6 @@ tf.registerGradient({
   gradFunc: (dys, [s, phi]) => ({
     s: () => run('TesseraErfGateGrad', { dy: (dys as Tensor[])[0]!, s: s!, phi: phi! })[0]!,
   }),
-});
-
-/**
- * x kernel, its columns in `parts` equal parts: x [R, in], kernel [in, out] -> parts x [R, out / parts]. Each is a product
- * of its own, since splitting x kernel copies it; the gradient joins the parts, since one large product is faster.
- */
-export function matMulParts(x: Tensor2D, kernel: Tensor2D, parts: number): Tensor2D[] {
-  const width = kernel.shape[1] / parts;
-  if (!Number.isInteger(width)) throw new Error(`${kernel.shape[1]} columns cannot be split into ${parts} equal parts`);
-  if (hasKernel('TesseraMatMulParts')) return run('TesseraMatMulParts', { x, kernel }, { parts }) as Tensor2D[];
-  return tf.split(tf.matMul(x, kernel), parts, 1);
-}
-
-tf.registerGradient({
-  kernelName: 'TesseraMatMulParts',
-  inputsToSave: ['x', 'kernel'],
-  gradFunc: (dys, [x, kernel]) => {
-    const dy = tf.concat([dys].flat() as Tensor2D[], 1); // [R, out]
-    return {
-      x: () => tf.matMul(dy, kernel as Tensor2D, false, true),
-      kernel: () => tf.matMul(x as Tensor2D, dy, true, false),
-    };
-  },
 });
 
 /**
@@ -115,32 +84,57 @@ export function standardizeColumns(x: Tensor2D, scale: Tensor1D, shift: Tensor1D
 
 tf.registerGradient({
   kernelName: 'TesseraStandardizeColumns',
-  inputsToSave: ['scale'],
-  outputsToSave: [false, false, false, true, true],
-  gradFunc: (dys, [scale, centred, rate]) => {
-    const inputs = { dy: (dys as Tensor[])[0]!, scale: scale!, centred: centred!, rate: rate! };
-    const [x, dScale, dShift] = run('TesseraStandardizeColumnsGrad', inputs) as [Tensor, Tensor, Tensor];
-    return { x: () => x, scale: () => dScale, shift: () => dShift };
+  inputsToSave: ['x', 'scale'],
+  outputsToSave: [false, true, true],
+  gradFunc: (dys, [x, scale, mean, variance], attributes) => {
+    const inputs = { dy: (dys as Tensor[])[0]!, x: x!, scale: scale!, mean: mean!, variance: variance! };
+    const [dx, dScale, dShift] = run('TesseraStandardizeColumnsGrad', inputs, attributes) as [Tensor, Tensor, Tensor];
+    return { x: () => dx, scale: () => dScale, shift: () => dShift };
   },
 });
 
-/** Attention: softmax(q kᵀ / sqrt(d)) v (Vaswani et al. 2017). q [B, M, d], k, v [B, N, d] -> [B, M, d]; B holds the heads too. */
-export function scaledDotProductAttention(q: Tensor3D, k: Tensor3D, v: Tensor3D): Tensor3D {
-  requireShape('k of attention', k, [q.shape[0], k.shape[1], q.shape[2]]);
-  requireShape('v of attention', v, k.shape);
-  const scale = 1 / Math.sqrt(q.shape[2]);
-  if (hasKernel('TesseraAttention')) return run('TesseraAttention', { q, k, v }, { scale })[0] as Tensor3D;
-  return tf.matMul(tf.softmax(tf.matMul(tf.mul(q, scale), k, false, true)), v);
+/** How the rows of `qkv` are to be taken. */
+export interface Heads {
+  readonly batch: number;
+  readonly heads: number;
+  /** The first token that attends, 0 by default; all are attended to. */
+  readonly from?: number;
+}
+
+/**
+ * Multi-head self-attention: in each head softmax(q kᵀ / sqrt(d)) v (Vaswani et al. 2017). qkv [B*N, 3D], in a row the
+ * queries of all heads, then the keys, then the values -> [B*M, D], where M leaves the first `from` of N tokens out.
+ */
+export function multiHeadAttention(qkv: Tensor2D, { batch, heads, from = 0 }: Heads): Tensor2D {
+  const [rows, columns] = qkv.shape;
+  if (rows % batch !== 0 || columns % (3 * heads) !== 0)
+    throw new Error(
+      `qkv of attention is [${qkv.shape.join()}], which ${batch} images and ${heads} heads do not divide`,
+    );
+  const [tokens, width] = [rows / batch, columns / 3];
+  const scale = Math.sqrt(heads / width);
+  if (hasKernel('TesseraAttention'))
+    return run('TesseraAttention', { qkv }, { batch, heads, from, scale })[0] as Tensor2D;
+  const [q, k, v] = headsOf(qkv, batch, heads) as [Tensor4D, Tensor4D, Tensor4D]; // [B, H, N, d]
+  const asking = tf.slice(q, [0, 0, from, 0]); // [B, H, M, d]
+  const mixed = tf.matMul(tf.softmax(tf.matMul(tf.mul(asking, scale), k, false, true)), v); // [B, H, M, d]
+  return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch * (tokens - from), width]);
+}
+
+/** qkv [B*N, 3D] -> the queries, keys and values of each head, [B, H, N, d] each. */
+export function headsOf(qkv: Tensor2D, batch: number, heads: number): Tensor4D[] {
+  const [tokens, width] = [qkv.shape[0] / batch, qkv.shape[1] / 3];
+  const apart = tf.reshape(qkv, [batch, tokens, 3, heads, width / heads]);
+  return tf.unstack(tf.transpose(apart, [2, 0, 3, 1, 4])) as Tensor4D[];
 }
 
 tf.registerGradient({
   kernelName: 'TesseraAttention',
-  inputsToSave: ['q', 'k', 'v'],
+  inputsToSave: ['qkv'],
   outputsToSave: [true, true],
-  gradFunc: (dys, [q, k, v, y, weights], attributes) => {
-    const inputs = { dy: (dys as Tensor[])[0]!, q: q!, k: k!, v: v!, y: y!, weights: weights! };
-    const [dq, dk, dv] = run('TesseraAttentionGrad', inputs, attributes) as [Tensor, Tensor, Tensor];
-    return { q: () => dq, k: () => dk, v: () => dv };
+  gradFunc: (dys, [qkv, y, kept], attributes) => {
+    const inputs = { dy: (dys as Tensor[])[0]!, qkv: qkv!, y: y!, kept: kept! };
+    return { qkv: () => run('TesseraAttentionGrad', inputs, attributes)[0]! };
   },
 });
 

@@ -19,8 +19,11 @@ export interface Trace {
 export const stateName = (name: string) => `state/${name}`;
 export const inputName = (name: string) => `input/${name}`;
 
-/** Runs the step once with tensors that stand for its state and inputs, recording what it does. */
-export function trace(step: Step, spec: ProgramSpec): Trace {
+/**
+ * Runs the step once with tensors that stand for its state and inputs, recording what it does; with `kernels`, for a
+ * runtime that has this engine's own.
+ */
+export function trace(step: Step, spec: ProgramSpec, kernels = false): Trace {
   const { graph, result } = recording((recorded) => {
     const placeholders = (specs: Specs, rename: (name: string) => string) =>
       Object.fromEntries(
@@ -37,7 +40,7 @@ export function trace(step: Step, spec: ProgramSpec): Trace {
     const valuesOf = (tensors: Readonly<Record<string, Tensor>>) =>
       Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, tracer.valueOf(tensor)]));
     return { state: valuesOf(returned.state ?? {}), outputs: valuesOf(returned.outputs), outputSpecs };
-  });
+  }, kernels);
   const changed = Object.entries(result.state).filter(([name, value]) => value.name !== stateName(name));
   return { ...result, graph, state: Object.fromEntries(changed) };
 }

@@ -65,6 +65,8 @@ export interface EngineOptions {
   readonly device?: Device;
   /** CPU threads of the onnx engine; default: the cores this process may use. */
   readonly threads?: number;
+  /** False: the onnx engine runs ONNX Runtime's operators alone, not its own kernels. */
+  readonly kernels?: boolean;
   /** Where the tensorflow engine is installed; no other needs it. */
   readonly folder?: string;
 }

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import { matMulParts, standardize } from '../engine/ops';
+import { standardize } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { constant, xavierUniform } from './initializers';
 
@@ -48,19 +48,19 @@ export function layerNorm<T extends Tensor>(params: Tensors, name: string, x: T)
 }
 
 /**
- * `dense` of `layerNorm`, its outputs in `parts` equal parts: x [R, in] -> parts x [R, out / parts].
+ * `dense` of `layerNorm`: x [R, in] -> [R, out].
  *
  * The norm's scale and shift and the bias all go into the kernel, which is small beside x. With n the standardized rows,
  * (n scale + shift) kernel + bias = n K + b, where K = scale kernel (row by row) and b = shift kernel + bias. A row of n
  * sums to 0 and one of n + 1 to `in`, so n K + b = (n + 1) K', where K' is K with every column moved until it sums to its
  * element of b: by (b - the sum of scale kernel) / in = ((shift - scale) kernel + bias) / in.
  */
-export function normedDense(params: Tensors, norm: string, name: string, x: Tensor2D, parts = 1): Tensor2D[] {
+export function normedDense(params: Tensors, norm: string, name: string, x: Tensor2D): Tensor2D {
   const kernel = parameter<Tensor2D>(params, `${name}.kernel`); // [in, out]
   const scale = parameter<Tensor1D>(params, `${norm}.scale`); // [in]
   const inputs = kernel.shape[0];
   const lift: Tensor2D = tf.reshape(tf.sub(parameter(params, `${norm}.shift`), scale), [1, inputs]);
   const move = tf.div(tf.add(tf.matMul(lift, kernel), parameter(params, `${name}.bias`)), inputs); // [1, out]
   const folded = tf.add<Tensor2D>(tf.mul(kernel, tf.expandDims(scale, 1)), move); // K' [in, out]
-  return matMulParts(standardize(x, EPSILON, 1), folded, parts);
+  return tf.matMul(standardize(x, EPSILON, 1), folded);
 }

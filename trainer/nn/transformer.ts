@@ -1,7 +1,7 @@
 /** The pre-norm transformer block of ViT (Dosovitskiy et al. 2020), shared by encoders and decoders. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { gelu, scaledDotProductAttention } from '../engine/ops';
+import { gelu, headsOf, multiHeadAttention } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { dense, initDense, initLayerNorm, layerNorm, normedDense } from './layers';
 
@@ -140,37 +140,25 @@ export function lastAttention(params: Tensors, name: string, config: Transformer
   const block = (i: number) => `${name}.blocks.${i}`;
   let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
   for (let i = 0; i < depth - 1; i++) x = throughBlock(params, block(i), heads, x, batch);
-  const [q, k] = queriesKeysValues(params, block(depth - 1), heads, x, batch); // [B*H, N, d]
-  const scores = tf.mul(tf.matMul(q!, k!, false, true), Math.sqrt(heads / width)); // [B*H, N, N]
-  return tf.reshape(tf.softmax(scores), [batch, heads, count, count]);
+  const [q, k] = headsOf(queriesKeysValues(params, block(depth - 1), x), batch, heads); // [B, H, N, d]
+  return tf.softmax(tf.mul(tf.matMul(q!, k!, false, true), Math.sqrt(heads / width))); // [B, H, N, N]
 }
 
 /** x [A, N, D] -> [A, N - from, D]. */
 const rest = (x: Tensor3D, from: number): Tensor3D => (from === 0 ? x : tf.slice(x, [0, from, 0]));
 
-/** Multi-head self-attention (Vaswani et al. 2017) behind its norm, of tokens `from` and later: x [B*N, D] -> [B*M, D]. */
+/** Multi-head self-attention behind its norm, of tokens `from` and later: x [B*N, D] -> [B*M, D]. */
 function attention(params: Tensors, block: string, heads: number, x: Tensor2D, batch: number, from: number): Tensor2D {
-  const [rows, width] = x.shape;
-  const [tokens, headWidth] = [rows / batch, width / heads];
-  const [q, k, v] = queriesKeysValues(params, block, heads, x, batch);
-  const mixed = scaledDotProductAttention(rest(q!, from), k!, v!); // [B*H, M, d]
-  const joined = tf.transpose(tf.reshape(mixed, [batch, heads, tokens - from, headWidth]), [0, 2, 1, 3]); // [B, M, H, d]
-  return dense<Tensor2D>(params, `${block}.attention.out`, tf.reshape(joined, [-1, width]));
+  const mixed = multiHeadAttention(queriesKeysValues(params, block, x), { batch, heads, from }); // [B*M, D]
+  return dense(params, `${block}.attention.out`, mixed);
 }
 
-/** Of each head, behind the block's first norm: x [B*N, D] -> three of [B*H, N, d]. */
-function queriesKeysValues(params: Tensors, block: string, heads: number, x: Tensor2D, batch: number): Tensor3D[] {
-  const [rows, width] = x.shape;
-  const [tokens, headWidth] = [rows / batch, width / heads];
-  const perHead = (y: Tensor2D): Tensor3D => {
-    const split = tf.reshape(y, [batch, tokens, heads, headWidth]); // [B, N, H, d]
-    return tf.reshape(tf.transpose(split, [0, 2, 1, 3]), [batch * heads, tokens, headWidth]); // [B*H, N, d]
-  };
-  return normedDense(params, `${block}.norm1`, `${block}.attention.qkv`, x, 3).map(perHead);
-}
+/** Behind the block's first norm: x [R, D] -> [R, 3D]. */
+const queriesKeysValues = (params: Tensors, block: string, x: Tensor2D): Tensor2D =>
+  normedDense(params, `${block}.norm1`, `${block}.attention.qkv`, x);
 
 /** D -> hidden -> D with GELU between, behind its norm: x [R, D] -> [R, D]. */
 function mlp(params: Tensors, block: string, x: Tensor2D): Tensor2D {
-  const [hidden] = normedDense(params, `${block}.norm2`, `${block}.mlp.up`, x); // [R, hidden]
-  return dense(params, `${block}.mlp.down`, gelu(hidden!));
+  const hidden = normedDense(params, `${block}.norm2`, `${block}.mlp.up`, x); // [R, hidden]
+  return dense(params, `${block}.mlp.down`, gelu(hidden));
 }

@@ -1,11 +1,11 @@
 /** What a step costs, by hand and beside PyTorch's own count: fixtures/cost/generate.py. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { PretrainConfig } from '../../../protocol/config';
 import { stepCost, type Cost } from '../../../trainer/engine/cost';
-import { scaledDotProductAttention } from '../../../trainer/engine/ops';
+import { multiHeadAttention } from '../../../trainer/engine/ops';
 import type { Specs, Tensors } from '../../../trainer/engine/types';
 import { createMethod } from '../../../trainer/methods/index';
 import { adamw } from '../../../trainer/nn/adamw';
@@ -55,9 +55,8 @@ describe('FLOPs', () => {
   });
 
   it('of attention are two products and a softmax', () => {
-    const x = float(2, 6, 4);
-    const attend = ({ q, k, v }: Tensors) => scaledDotProductAttention(q as Tensor3D, k as Tensor3D, v as Tensor3D);
-    const { flops, productFlops } = cost(attend, { q: x, k: x, v: x });
+    const attend = ({ qkv }: Tensors) => multiHeadAttention(qkv as Tensor2D, { batch: 1, heads: 2 });
+    const { flops, productFlops } = cost(attend, { qkv: float(6, 3 * 8) });
     expect(productFlops).toBe(2 * (2 * 2 * 6 * 6 * 4));
     expect(flops - productFlops).toBe(5 * 2 * 6 * 6);
   });

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine/index';
-import { scaledDotProductAttention, valueAndGrads } from '../../../trainer/engine/ops';
+import { multiHeadAttention, valueAndGrads } from '../../../trainer/engine/ops';
 import type { ProgramSpec, Step } from '../../../trainer/engine/types';
 
 const onnx = await createEngine({ engine: 'onnx', device: 'cpu', threads: 1 });
@@ -93,7 +93,7 @@ describe('a step that cannot be traced says which op, and where', () => {
   it.each<[string, (w: tf.Tensor) => tf.Tensor]>([
     ['the value to differentiate is int32, not float32', (w) => tf.sum(tf.cast(w, 'int32'))],
     ['the value to differentiate is [2], not []', (w) => tf.sum(w, 1)],
-    ['k of attention is [1,2,3], not [4,2,3]', () => tf.sum(scaledDotProductAttention(tf.ones([4, 5, 3]), tf.ones([1, 2, 3]), tf.ones([1, 2, 3])))], // prettier-ignore
+    ['qkv of attention is [4,10], which 2 images and 3 heads do not divide', () => tf.sum(multiHeadAttention(tf.ones([4, 10]), { batch: 2, heads: 3 }))], // prettier-ignore
     ['Size(6) must match the product of shape 5', (w) => tf.sum(tf.reshape(w, [5]))],
   ])('%s', async (expected, f) => {
     const message = await failure(({ w }) => {

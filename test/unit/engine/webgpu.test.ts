@@ -3,13 +3,13 @@
  * paths must be set when a process starts, so this file runs itself again in one that has them.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createEngine, probeEngines } from '../../../trainer/engine/index';
-import { gelu, scaledDotProductAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
+import { gelu, multiHeadAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
 import { agree, float, int } from './agree';
 
 /** With many equal pixels. */
@@ -80,8 +80,8 @@ if (!existsSync(driver)) {
         { name: 'avgPool', f: (x) => tf.avgPool(x as Tensor4D, 2, 2, 'same'), inputs: [float([2, 5, 4, 3])] },
         {
           name: 'attention',
-          f: (q, k, v) => scaledDotProductAttention(q as Tensor3D, k as Tensor3D, v as Tensor3D),
-          inputs: [float([2, 3, 4]), float([2, 3, 4], 2), float([2, 3, 4], 3)],
+          f: (qkv) => multiHeadAttention(qkv as Tensor2D, { batch: 2, heads: 2, from: 1 }),
+          inputs: [float([6, 24])],
         },
       ]));
 

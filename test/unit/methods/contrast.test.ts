@@ -29,7 +29,8 @@ const methods = {
     queue: 12,
     backbone: { type: 'resnet18', width: 4 },
   }),
-  'moco v3 with a ResNet': configOf({ method: 'moco', version: 'v3', backbone: { type: 'resnet18', width: 4 } }),
+  // Narrower, what it learns from these few images is lost in its noise.
+  'moco v3 with a ResNet': configOf({ method: 'moco', version: 'v3', backbone: { type: 'resnet18', width: 16 } }),
 };
 
 const first: TypedArray = normal([BATCH, SIZE, SIZE, 3], 1, 0, 'first').data;
@@ -82,13 +83,13 @@ describe.each(Object.entries(methods))('%s', (_, config) => {
   const method = createMethod(config, SIZE);
 
   it('learns', async () => {
-    const { outputs } = await train(method, 60, 3e-3);
+    const { outputs } = await train(method, 100, 3e-3);
     const mean = (name: string, from: number) =>
       outputs.slice(from, from + 10).reduce((sum, output) => sum + output[name]!.data[0]!, 0) / 10;
     // From when a queue is full of keys.
-    expect(mean('loss', 50)).toBeLessThan(mean('loss', 5));
-    expect(mean('train/accuracy', 50)).toBeLessThanOrEqual(1);
-    expect(mean('train/accuracy', 50)).toBeGreaterThan(0);
+    expect(mean('loss', 90)).toBeLessThan(mean('loss', 5));
+    expect(mean('train/accuracy', 90)).toBeLessThanOrEqual(1);
+    expect(mean('train/accuracy', 90)).toBeGreaterThan(0);
   });
 
   it('draws a state that depends on the seed alone', () => {

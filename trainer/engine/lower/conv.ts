@@ -2,7 +2,7 @@
 import { backend_util } from '@tensorflow/tfjs-core';
 import type { Graph, Value } from '../graph';
 import { size } from '../shapes';
-import { lower, reshape, shaped } from './kernel';
+import { kernelNode, lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
 import { inParts, join, pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
 
@@ -27,11 +27,8 @@ lower<Attributes, { x: Value; filter: Value }>('Conv2D', ({ x, filter }, graph, 
   const [inputs, outputs] = filter.shape.slice(2) as [number, number];
   const width = placesOf(windows) * inputs;
   const matrix = reshape(graph, filter, [width, outputs]);
-  const seen = seenBy(windows);
-  const parts = inParts(graph, [pixelsOf(graph, x)], seen.length * inputs, (part) =>
-    matMul(graph, rowsOf(graph, pick(graph, part, seen), width), matrix),
-  );
-  return reshape(graph, join(graph, parts), [x.shape[0]!, windows.outHeight, windows.outWidth, outputs]);
+  const product = windowProduct(graph, pixelsOf(graph, x), seenBy(windows), matrix); // [B * windows, out]
+  return reshape(graph, product, [x.shape[0]!, windows.outHeight, windows.outWidth, outputs]);
 });
 
 lower<Attributes & { inputShape: number[] }, { dy: Value; filter: Value }>(
@@ -47,10 +44,8 @@ lower<Attributes & { inputShape: number[] }, { dy: Value; filter: Value }>(
       const chosen = reshape(graph, pick(graph, kernels, phase.places), [count, inputs, outputs]);
       const turned = graph.node('Transpose', [chosen], shaped([count, outputs, inputs]), { perm: [0, 2, 1] });
       const matrix = reshape(graph, turned, [width, inputs]);
-      const parts = inParts(graph, [pixelsOf(graph, dy)], phase.windows.length * outputs, (part) =>
-        matMul(graph, rowsOf(graph, pick(graph, part, phase.windows), width), matrix),
-      );
-      return reshape(graph, join(graph, parts), [dy.shape[0]!, phase.pixels.length, inputs]);
+      const product = windowProduct(graph, pixelsOf(graph, dy), phase.windows, matrix); // [B * pixels, in]
+      return reshape(graph, product, [dy.shape[0]!, phase.pixels.length, inputs]);
     });
     if (gradients.length === 0)
       return graph.node('Expand', [graph.scalar(0), graph.ints(inputShape)], shaped(inputShape));
@@ -65,19 +60,41 @@ lower<Attributes & { filterShape: number[] }, { x: Value; dy: Value }>(
   'Conv2DBackpropFilter',
   ({ x, dy }, graph, { filterShape, ...attributes }) => {
     const windows = windowsOf(x.shape, filterShape, attributes);
-    const [inputs, outputs] = filterShape.slice(2) as [number, number];
-    const seen = seenBy(windows);
-    const products = inParts(
-      graph,
-      [pixelsOf(graph, x), pixelsOf(graph, dy)],
-      seen.length * inputs,
-      (images, gradients) => {
-        const rows = rowsOf(graph, pick(graph, images, seen), placesOf(windows) * inputs);
-        return matMul(graph, rows, rowsOf(graph, gradients, outputs), { transposeA: true }); // [places * in, out]
-      },
-    );
-    return reshape(graph, products.reduce((sum, product) => graph.node('Add', [sum, product], product)), filterShape); // prettier-ignore
+    const matrix = windowInnerProduct(graph, pixelsOf(graph, x), seenBy(windows), pixelsOf(graph, dy));
+    return reshape(graph, matrix, filterShape);
   },
 );
+
+/** What windows see of x [B, P, C], `seen` [windows * places], times a matrix [places * C, O] -> [B * windows, O]. */
+function windowProduct(graph: Graph, x: Value, seen: readonly number[], matrix: Value): Value {
+  const [batch, , channels] = x.shape as [number, number, number];
+  const [width, outputs] = matrix.shape as [number, number];
+  const places = width / channels;
+  if (graph.kernels) {
+    const indices = graph.constant(seen, [seen.length], 'int32');
+    const output = shaped([(batch * seen.length) / places, outputs]);
+    return kernelNode(graph, 'WindowProduct', [x, indices, matrix], [output], { places })[0]!;
+  }
+  const parts = inParts(graph, [x], seen.length * channels, (part) =>
+    matMul(graph, rowsOf(graph, pick(graph, part, seen), width), matrix),
+  );
+  return join(graph, parts);
+}
+
+/** The same, transposed, times what there is of each window: dy [B, windows, O] -> [places * C, O]. */
+function windowInnerProduct(graph: Graph, x: Value, seen: readonly number[], dy: Value): Value {
+  const [channels, windows, outputs] = [x.shape[2]!, dy.shape[1]!, dy.shape[2]!];
+  const places = seen.length / windows;
+  if (graph.kernels) {
+    const indices = graph.constant(seen, [seen.length], 'int32');
+    const output = shaped([places * channels, outputs]);
+    return kernelNode(graph, 'WindowInnerProduct', [x, indices, rowsOf(graph, dy, outputs)], [output], { places })[0]!;
+  }
+  const products = inParts(graph, [x, dy], seen.length * channels, (images, gradients) => {
+    const rows = rowsOf(graph, pick(graph, images, seen), places * channels);
+    return matMul(graph, rows, rowsOf(graph, gradients, outputs), { transposeA: true });
+  });
+  return products.reduce((sum, product) => graph.node('Add', [sum, product], product));
+}
 
 const rowsOf = (graph: Graph, x: Value, width: number) => reshape(graph, x, [size(x.shape) / width, width]);

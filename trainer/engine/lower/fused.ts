@@ -3,7 +3,7 @@
  * as few as ONNX Runtime's operators allow.
  */
 import type { Graph, Value } from '../graph';
-import { lower, reshape, shaped } from './kernel';
+import { cast, kernelNode, lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
 import { columnSums } from './reduce';
 
@@ -11,8 +11,9 @@ const add = (graph: Graph, a: Value, b: Value) => graph.node('Add', [a, b], a);
 const sub = (graph: Graph, a: Value, b: Value) => graph.node('Sub', [a, b], a);
 const mul = (graph: Graph, a: Value, b: Value) => graph.node('Mul', [a, b], a);
 
-/** s -> s Phi, where Phi = (1 + erf(s)) / 2, and Phi for the gradient. */
+/** s -> s Phi, where Phi = (1 + erf(s)) / 2; and what the gradient takes: Phi, or s itself where that is as quick. */
 lower<unknown, { s: Value }>('TesseraErfGate', ({ s }, graph) => {
+  if (graph.kernels) return [kernelNode(graph, 'ErfGate', [s], [s])[0]!, s];
   // (1 + erf) / 2 in one pass: a hard sigmoid does not clip what lies between -1 and 1.
   const attributes = { alpha: { float: 0.5 }, beta: { float: 0.5 } };
   const phi = graph.node('HardSigmoid', [graph.node('Erf', [s], s)], s, attributes);
@@ -21,9 +22,17 @@ lower<unknown, { s: Value }>('TesseraErfGate', ({ s }, graph) => {
 
 /** dy (Phi + s exp(-s²) / sqrt(pi)), the factor put into the exponent. */
 lower<unknown, { dy: Value; s: Value; phi: Value }>('TesseraErfGateGrad', ({ dy, s, phi }, graph) => {
+  if (graph.kernels) return kernelNode(graph, 'ErfGateGrad', [dy, s], [s]);
   const exponent = graph.node('Sub', [graph.scalar(-Math.log(Math.PI) / 2), mul(graph, s, s)], s);
   const density = mul(graph, s, graph.node('Exp', [exponent], s));
   return mul(graph, dy, add(graph, phi, density));
+});
+
+// By a product: ONNX Runtime's Where takes ten times as long.
+lower<unknown, { dy: Value; y: Value }>('TesseraReluGrad', ({ dy, y }, graph) => {
+  if (graph.kernels) return kernelNode(graph, 'ReluGrad', [dy, y], [dy]);
+  const positive = graph.node('Greater', [y, graph.scalar(0)], shaped(y.shape, 'bool'));
+  return mul(graph, dy, cast(graph, positive, 'float32'));
 });
 
 interface Mean {
@@ -34,6 +43,8 @@ interface Mean {
 lower<{ eps: number } & Mean, { x: Value }>('TesseraStandardize', ({ x }, graph, { eps, mean }) => {
   const width = x.shape.at(-1)!;
   const row = shaped([...x.shape.slice(0, -1), 1]);
+  if (graph.kernels)
+    return kernelNode(graph, 'Standardize', [x], [x, row], { eps: { float: eps }, mean: { float: mean } });
   const attributes = { axis: -1, epsilon: { float: eps } };
   const inputs = [x, graph.full(1, [width]), graph.full(mean, [width])];
   const [y, , rate] = graph.multi('LayerNormalization', inputs, [x, row, row], attributes);
@@ -42,6 +53,7 @@ lower<{ eps: number } & Mean, { x: Value }>('TesseraStandardize', ({ x }, graph,
 
 /** With n = y - mean: (dy - <dy> - n <dy n>) rate, where <.> is the mean over a row and <dy n> = <dy y> - mean <dy>. */
 lower<Mean, { dy: Value; y: Value; rate: Value }>('TesseraStandardizeGrad', ({ dy, y, rate }, graph, { mean }) => {
+  if (graph.kernels) return kernelNode(graph, 'StandardizeGrad', [dy, y, rate], [dy], { mean: { float: mean } });
   const average = (value: Value) =>
     graph.node('ReduceMean', [value, graph.ints([-1])], shaped(rate.shape), { keepdims: 1 });
   const times = (value: Value) => mul(graph, value, graph.scalar(mean));
@@ -52,68 +64,133 @@ lower<Mean, { dy: Value; y: Value; rate: Value }>('TesseraStandardizeGrad', ({ d
   return mul(graph, sub(graph, rest, constant), rate);
 });
 
-interface Columns {
-  scale: Value;
-  /** x less the mean of its column, [R, C]. */
-  centred: Value;
-  /** One over each column's deviation, [1, C]. */
-  rate: Value;
-}
 const columnMeans = (graph: Graph, x: Value) => {
   const sums = columnSums(graph, x); // [1, C]
   return graph.node('Mul', [sums, graph.scalar(1 / x.shape[0]!)], sums);
 };
+/** One over the deviation of columns of a variance [C]: [C]. */
+function rateOf(graph: Graph, variance: Value, eps: number): Value {
+  const deviation = graph.node('Sqrt', [add(graph, variance, graph.scalar(eps))], variance);
+  return graph.node('Reciprocal', [deviation], variance);
+}
 
-/** y, the columns' means and variances [C], and `centred` and `rate` for the gradient. */
+/** y, and the columns' means and variances [C]. */
 lower<{ eps: number }, { x: Value; scale: Value; shift: Value }>(
   'TesseraStandardizeColumns',
   ({ x, scale, shift }, graph, { eps }) => {
+    if (graph.kernels)
+      return kernelNode(graph, 'StandardizeColumns', [x, scale, shift], [x, scale, scale], { eps: { float: eps } });
     const mean = columnMeans(graph, x); // [1, C]
     const centred = sub(graph, x, mean);
-    const variance = columnMeans(graph, mul(graph, centred, centred)); // [1, C]
-    const deviation = graph.node('Sqrt', [add(graph, variance, graph.scalar(eps))], variance);
-    const rate = graph.node('Reciprocal', [deviation], variance);
-    const y = add(graph, mul(graph, centred, mul(graph, rate, scale)), shift);
-    return [y, reshape(graph, mean, scale.shape), reshape(graph, variance, scale.shape), centred, rate];
+    const variance = reshape(graph, columnMeans(graph, mul(graph, centred, centred)), scale.shape); // [C]
+    const y = add(graph, mul(graph, centred, mul(graph, rateOf(graph, variance, eps), scale)), shift);
+    return [y, reshape(graph, mean, scale.shape), variance];
   },
 );
 
-/** With n = centred rate: (dy - <dy> - n <dy n>) rate scale, where <.> is the mean over a column; and <dy n> R, <dy> R. */
-lower<unknown, Columns & { dy: Value }>('TesseraStandardizeColumnsGrad', (given, graph) => {
-  const { dy, scale, centred, rate } = given;
+interface Columns {
+  x: Value;
+  scale: Value;
+  mean: Value;
+  variance: Value;
+}
+/** With n = (x - mean) rate: (dy - <dy> - n <dy n>) rate scale, where <.> is the mean over a column; and <dy n> R, <dy> R. */
+lower<{ eps: number }, Columns & { dy: Value }>('TesseraStandardizeColumnsGrad', (given, graph, { eps }) => {
+  const { dy, x, scale, mean, variance } = given;
+  if (graph.kernels) {
+    const inputs = [dy, x, scale, mean, variance];
+    return kernelNode(graph, 'StandardizeColumnsGrad', inputs, [dy, scale, scale], { eps: { float: eps } });
+  }
+  const rate = rateOf(graph, variance, eps); // [C]
+  const centred = sub(graph, x, mean);
   const first = columnMeans(graph, dy); // [1, C]
   const second = mul(graph, columnMeans(graph, mul(graph, dy, centred)), rate); // [1, C]
   const along = mul(graph, centred, mul(graph, second, rate)); // [R, C]
   const dx = mul(graph, sub(graph, sub(graph, dy, along), first), mul(graph, rate, scale));
-  const summed = (mean: Value) => reshape(graph, mul(graph, mean, graph.scalar(dy.shape[0]!)), scale.shape);
+  const summed = (value: Value) => reshape(graph, mul(graph, value, graph.scalar(dy.shape[0]!)), scale.shape);
   return [dx, summed(second), summed(first)];
 });
 
-interface Attention {
-  q: Value;
-  k: Value;
-  v: Value;
+interface Heads {
+  batch: number;
+  heads: number;
+  from: number;
 }
-/** softmax(q kᵀ scale) v, and the weights for the gradient. q [B, M, d], k, v [B, N, d]. */
-lower<{ scale: number }, Attention>('TesseraAttention', ({ q, k, v }, graph, { scale }) => {
-  const logits = matMul(graph, q, k, { transposeB: true, alpha: scale }); // [B, M, N]
+interface Attributes extends Heads {
+  scale: number;
+}
+
+/** qkv [B*N, 3D] -> of each head q [B*H, M, d], k and v [B*H, N, d], where M leaves the first `from` of N tokens out. */
+function apart(graph: Graph, qkv: Value, { batch, heads, from }: Heads): [Value, Value, Value] {
+  const [tokens, width] = [qkv.shape[0]! / batch, qkv.shape[1]! / 3 / heads];
+  const whole = reshape(graph, qkv, [batch, tokens, 3, heads, width]);
+  const perHead = shaped([3, batch, heads, tokens, width]);
+  const turned = graph.node('Transpose', [whole], perHead, { perm: [2, 0, 3, 1, 4] });
+  const part = (i: number, first: number) => {
+    const bounds = [[i, first], [i + 1, tokens], [0, 3]].map((values) => graph.ints(values)); // prettier-ignore
+    const own = graph.node('Slice', [turned, ...bounds], shaped([1, batch, heads, tokens - first, width]));
+    return reshape(graph, own, [batch * heads, tokens - first, width]);
+  };
+  return [part(0, from), part(1, 0), part(2, 0)];
+}
+
+/** Of each head [B*H, M, d] -> [B*M, H*d], and back. */
+function joined(graph: Graph, x: Value, { batch, heads }: Heads): Value {
+  const [, tokens, width] = x.shape as [number, number, number];
+  const shape = [batch, tokens, heads, width];
+  const turned = graph.node('Transpose', [reshape(graph, x, [batch, heads, tokens, width])], shaped(shape), { perm: [0, 2, 1, 3] }); // prettier-ignore
+  return reshape(graph, turned, [batch * tokens, heads * width]);
+}
+function parted(graph: Graph, x: Value, { batch, heads }: Heads): Value {
+  const [tokens, width] = [x.shape[0]! / batch, x.shape[1]! / heads];
+  const split = reshape(graph, x, [batch, tokens, heads, width]);
+  const turned = graph.node('Transpose', [split], shaped([batch, heads, tokens, width]), { perm: [0, 2, 1, 3] });
+  return reshape(graph, turned, [batch * heads, tokens, width]);
+}
+
+/** y [B*M, D], and for the gradient the weights, or with kernels the logs of their sums, which take no memory to speak of. */
+lower<Attributes, { qkv: Value }>('TesseraAttention', ({ qkv }, graph, attributes) => {
+  const { batch, heads, from, scale } = attributes;
+  if (graph.kernels) {
+    const queries = qkv.shape[0]! / batch - from;
+    const outputs = [shaped([batch * queries, qkv.shape[1]! / 3]), shaped([batch * heads, queries])];
+    return kernelNode(graph, 'Attention', [qkv], outputs, { batch, heads, from, scale: { float: scale } });
+  }
+  const [q, k, v] = apart(graph, qkv, attributes);
+  const logits = matMul(graph, q, k, { transposeB: true, alpha: scale }); // [B*H, M, N]
   const weights = graph.node('Softmax', [logits], logits, { axis: -1 });
-  return [matMul(graph, weights, v), weights];
+  return [joined(graph, matMul(graph, weights, v), attributes), weights];
 });
-interface AttentionGrad extends Attention {
+
+interface AttentionGrad {
   dy: Value;
+  qkv: Value;
   y: Value;
-  weights: Value;
+  /** The second result of `TesseraAttention`. */
+  kept: Value;
 }
-lower<{ scale: number }, AttentionGrad>('TesseraAttentionGrad', ({ dy, q, k, v, y, weights }, graph, { scale }) => {
-  const batch = q.shape.slice(0, -1);
+lower<Attributes, AttentionGrad>('TesseraAttentionGrad', ({ dy, qkv, y, kept }, graph, attributes) => {
+  const { batch, heads, from, scale } = attributes;
+  if (graph.kernels) {
+    const kernelAttributes = { batch, heads, from, scale: { float: scale } };
+    return kernelNode(graph, 'AttentionGrad', [qkv, dy, y, kept], [qkv], kernelAttributes);
+  }
+  const [q, k, v] = apart(graph, qkv, attributes);
+  const [dHeads, own] = [parted(graph, dy, attributes), parted(graph, y, attributes)]; // [B*H, M, d]
   // The softmax's row sums of dweights * weights are those of dy * y, which are shorter (Dao et al. 2022).
-  const sums = graph.node('ReduceSum', [mul(graph, dy, y), graph.ints([-1])], shaped([...batch, 1]), { keepdims: 1 });
-  const dWeights = matMul(graph, dy, v, { transposeB: true }); // [B, M, N]
-  const dLogits = mul(graph, weights, sub(graph, dWeights, sums));
-  return [
-    matMul(graph, dLogits, k, { alpha: scale }),
+  const row = shaped([...q.shape.slice(0, -1), 1]);
+  const sums = graph.node('ReduceSum', [mul(graph, dHeads, own), graph.ints([-1])], row, { keepdims: 1 });
+  const dWeights = matMul(graph, dHeads, v, { transposeB: true }); // [B*H, M, N]
+  const dLogits = mul(graph, kept, sub(graph, dWeights, sums));
+  const dq = matMul(graph, dLogits, k, { alpha: scale }); // [B*H, M, d]
+  const gradients = [
+    from === 0 ? dq : graph.node('Pad', [dq, graph.ints([0, from, 0, 0, 0, 0])], k),
     matMul(graph, dLogits, q, { transposeA: true, alpha: scale }),
-    matMul(graph, weights, dy, { transposeA: true }),
+    matMul(graph, kept, dHeads, { transposeA: true }),
   ];
+  const [, tokens, width] = k.shape as [number, number, number];
+  const parts = gradients.map((gradient) => reshape(graph, gradient, [1, batch, heads, tokens, width]));
+  const whole = graph.node('Concat', parts, shaped([3, batch, heads, tokens, width]), { axis: 0 });
+  const turned = shaped([batch, tokens, 3, heads, width]);
+  return reshape(graph, graph.node('Transpose', [whole], turned, { perm: [1, 3, 0, 2, 4] }), qkv.shape);
 });

@@ -1,5 +1,5 @@
 import { registerKernel, type KernelFunc } from '@tensorflow/tfjs-core';
-import type { ElementType, Graph, Value } from '../graph';
+import { KERNELS, type ElementType, type Graph, type Node, type Value } from '../graph';
 import { size } from '../shapes';
 import { tracer, TRACE } from '../tracer';
 
@@ -23,6 +23,15 @@ export function lower<A = Attributes, I = Inputs>(kernelName: string, lowering: 
   };
   registerKernel({ kernelName, backendName: TRACE, kernelFunc });
 }
+
+/** A node of one of this engine's own kernels, for a graph that has them. */
+export const kernelNode = (
+  graph: Graph,
+  type: string,
+  inputs: readonly Value[],
+  outputs: readonly { shape: readonly number[]; dtype: ElementType }[],
+  attributes: Node['attributes'] = {},
+): Value[] => graph.multi(type, inputs, outputs, attributes, KERNELS);
 
 /** The shape, with the same dtype or another. */
 export const shaped = (shape: readonly number[], dtype: ElementType = 'float32') => ({ shape, dtype });

@@ -1,8 +1,7 @@
 import { backend_util } from '@tensorflow/tfjs-core';
-import type { Graph, Value } from '../graph';
+import { KERNELS, type Graph, type Value } from '../graph';
 import { size } from '../shapes';
 import { lower, reshape, shaped } from './kernel';
-import { split } from './shape';
 
 interface Options {
   readonly transposeA?: boolean;
@@ -14,12 +13,6 @@ interface Options {
 lower<Options, { a: Value; b: Value }>('BatchMatMul', ({ a, b }, graph, { transposeA, transposeB }) =>
   matMul(graph, a, b, { transposeA, transposeB }),
 );
-
-lower<{ parts: number }, { x: Value; kernel: Value }>('TesseraMatMulParts', ({ x, kernel }, graph, { parts }) => {
-  const widths = new Array<number>(parts).fill(kernel.shape[1]! / parts);
-  const kernels = parts === 1 ? [kernel] : split(graph, kernel, widths, 1);
-  return kernels.map((part) => matMul(graph, x, part));
-});
 
 /** a [..., m, k] x b [..., k, n] -> [..., m, n], either one transposed, batch axes broadcast. */
 export function matMul(graph: Graph, a: Value, b: Value, options: Options = {}): Value {
@@ -36,7 +29,7 @@ export function matMul(graph: Graph, a: Value, b: Value, options: Options = {}):
     // The rows of all matrices of `a` meet the same matrix: one large product.
     const rows = reshape(graph, a, size(batchA) === 1 ? a.shape.slice(-2) : [size(batchA) * m, a.shape.at(-1)!]);
     const matrix = reshape(graph, b, b.shape.slice(-2));
-    const flat = graph.node('Gemm', [rows, matrix], shaped([size(batchA) * m, n]), attributes);
+    const flat = graph.node('Gemm', [rows, matrix], shaped([size(batchA) * m, n]), attributes, graph.kernels ? KERNELS : ''); // prettier-ignore
     return reshape(graph, flat, output.shape);
   }
   if (!transposeA && !transposeB && alpha === 1) return graph.node('MatMul', [a, b], output);

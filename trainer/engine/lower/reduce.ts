@@ -1,7 +1,7 @@
 import { util } from '@tensorflow/tfjs-core';
 import type { ElementType, Graph, Value } from '../graph';
 import { size } from '../shapes';
-import { cast, lower, reshape, shaped } from './kernel';
+import { cast, kernelNode, lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
 
 type X = { x: Value };
@@ -20,8 +20,11 @@ function reduce(graph: Graph, type: string, x: Value, axis: Axes, keepDims: bool
   return graph.node(type, [x, graph.ints(axes)], shaped(shape, x.dtype), { keepdims: keepDims ? 1 : 0 });
 }
 
-/** [R, D] -> [1, D]: a product with ones runs on all threads, where ReduceSum goes through the rows on one. */
-export const columnSums = (graph: Graph, x: Value) => matMul(graph, graph.full(1, [1, x.shape[0]!]), x);
+/** [R, D] -> [1, D]. As a product with ones it runs on all threads, where ReduceSum goes through the rows on one. */
+export function columnSums(graph: Graph, x: Value): Value {
+  if (graph.kernels) return kernelNode(graph, 'ColumnSums', [x], [shaped([1, x.shape[1]!])])[0]!;
+  return matMul(graph, graph.full(1, [1, x.shape[0]!]), x);
+}
 
 for (const [kernel, type] of [
   ['Sum', 'ReduceSum'],

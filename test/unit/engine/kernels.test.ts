@@ -1,0 +1,112 @@
+/**
+ * The CPU engine's own kernels at the sizes at which they work in tiles, packs and parts, with what is left over at every
+ * edge; ops.test.ts has them at small ones.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { findKernels } from '../../../trainer/engine/kernels';
+import { gelu, multiHeadAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
+import { testEngine } from '../engines';
+import { agree, float, type Case } from './agree';
+
+it('were built for this platform', () => {
+  expect(findKernels()).toMatchObject({
+    file: expect.stringContaining(`${process.platform}-${process.arch}`) as string,
+  });
+});
+
+describe.each([1, 2, 5])('on %i threads', async (threads) => {
+  const engine = await testEngine('onnx', { threads });
+
+  it.each([
+    [1, 300, 70],
+    [2, 7, 100],
+    [9, 1030, 49],
+    [64, 64, 48],
+    [65, 300, 145],
+    [130, 2049, 33],
+    [700, 40, 17],
+  ])('a product of [%i, %i] and [.., %i], either one transposed, and its gradients', (m, k, n) => {
+    const by = (transposeA: boolean, transposeB: boolean): Case => ({
+      name: `${transposeA ? 'aᵀ' : 'a'} ${transposeB ? 'bᵀ' : 'b'}`,
+      f: (a, b, c, row) => {
+        const product = tf.matMul(tf.mul(a, 0.25), b, transposeA, transposeB);
+        return tf.add(tf.concat([tf.add(product, c), tf.add(product, row)]), 1);
+      },
+      inputs: [
+        float(transposeA ? [k, m] : [m, k], 1, -1, 1),
+        float(transposeB ? [n, k] : [k, n], 2, -1, 1),
+        float([m, n], 3),
+        float([n], 4),
+      ],
+    });
+    return agree(engine, [by(false, false), by(true, false), by(false, true), by(true, true)]);
+  });
+
+  it.each([
+    [2, 257, 3, 64, 0],
+    [1, 300, 2, 20, 44],
+    [3, 16, 4, 16, 15],
+  ])('attention of %i images of %i tokens with %i heads of %i, from token %i on', (batch, tokens, heads, width, from) =>
+    agree(engine, [
+      {
+        name: 'attention',
+        f: (qkv) => multiHeadAttention(qkv as Tensor2D, { batch, heads, from }),
+        inputs: [float([batch * tokens, 3 * heads * width])],
+      },
+    ]),
+  );
+
+  it('rows and columns', () =>
+    agree(engine, [
+      { name: 'gelu', f: gelu, inputs: [float([50_007], 1, -6, 6)] },
+      { name: 'relu', f: tf.relu, inputs: [float([50_007])] },
+      { name: 'standardize', f: (x) => standardize(x, 1e-5, 1), inputs: [float([301, 197])] },
+      {
+        name: 'standardizeColumns',
+        f: (x, scale, shift) => standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 1e-5).y,
+        inputs: [float([1030, 37]), float([37], 2), float([37], 3)],
+      },
+      { name: 'column sums', f: (x) => tf.sum(x, 0), inputs: [float([1030, 37])] },
+    ]));
+
+  it.each<[number, number, number, number, number | 'same' | 'valid']>([
+    [17, 40, 3, 1, 1],
+    [16, 24, 3, 2, 1],
+    [19, 3, 7, 2, 3],
+    [9, 130, 1, 2, 'valid'],
+  ])(
+    'a convolution of %i x .. images of %i channels, windows of %i, stride %i, padding %s',
+    (side, channels, window, stride, padding) =>
+      agree(engine, [
+        {
+          name: 'conv2d',
+          f: (x, kernel) => tf.conv2d(x as Tensor4D, kernel as Tensor4D, stride, padding),
+          inputs: [float([3, side, side + 1, channels], 1, -1, 1), float([window, window, channels, 50], 2, -0.5, 0.5)],
+        },
+      ]),
+  );
+});
+
+describe('what is not a number', async () => {
+  const engine = await testEngine('onnx');
+
+  it.each<[string, (x: Tensor) => Tensor]>([
+    ['gelu', gelu],
+    ['a product', (x) => tf.matMul(x, tf.ones([48, 48]))],
+    ['standardize', (x) => standardize(x, 1e-5)],
+    ['attention', (x) => multiHeadAttention(x as Tensor2D, { batch: 1, heads: 1 })],
+  ])('stays so through %s', async (_name, f) => {
+    const like = { shape: [16, 48], dtype: 'float32' } as const;
+    const program = await engine.compile((_state, { x }) => ({ outputs: { y: f(x!) } }), {
+      state: {},
+      inputs: { x: like },
+    });
+    const state = engine.upload({});
+    const { y } = await program.run(state, { x: float([16, 48]).data.with(0, NaN) });
+    expect(y!.data.some((value) => Number.isNaN(value))).toBe(true);
+    state.dispose();
+    program.dispose();
+  });
+});

@@ -1,0 +1,280 @@
+/*
+ * Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): a tile of the result stays in
+ * registers, the right matrix is packed so that a tile's columns are read in order. The left one is read where it lies,
+ * its rows by pointers, which is what lets a convolution be a product without its windows ever being written out.
+ */
+#include "gemm.h"
+#include "simd.h"
+#include <string.h>
+
+/* Most values of the inner axis that are summed before the sums go to memory: a packed panel of them stays in L2. */
+enum { DEPTH = 1024 };
+/* Rows that share a pass over the packed columns. */
+enum { BLOCK_ROWS = 8 * TILE_ROWS };
+
+INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
+INLINE size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
+
+typedef Vector Tile[TILE_ROWS][TILE_VECTORS];
+
+/* tile += the product of TILE_ROWS rows, `step` apart from element to element, and packed columns; `vectors` is constant. */
+INLINE void multiply(Tile tile, int vectors, const float *const *rows, size_t step, size_t depth, const float *packed) {
+  const float *a[TILE_ROWS];
+#pragma GCC unroll 8
+  for (int i = 0; i < TILE_ROWS; i++) a[i] = rows[i];
+  for (size_t k = 0; k < depth; k++) {
+    Vector b[TILE_VECTORS];
+#pragma GCC unroll 3
+    for (int j = 0; j < vectors; j++) b[j] = *(const Vector *)(packed + (k * vectors + j) * LANES);
+#pragma GCC unroll 8
+    for (int i = 0; i < TILE_ROWS; i++) {
+      const Vector x = splat(a[i][k * step]);
+#pragma GCC unroll 3
+      for (int j = 0; j < vectors; j++) tile[i][j] += x * b[j];
+    }
+  }
+}
+
+/* Where a tile's result goes. */
+typedef struct {
+  float *to;
+  size_t row; /* floats from row to row */
+  size_t rows, columns;
+  float alpha;
+  Addend addend; /* at the tile's first element */
+} Target;
+
+INLINE void write(Tile tile, int vectors, const Target *target) {
+  float *to = target->to;
+  const float *from = target->addend.data;
+  for (size_t i = 0; i < target->rows; i++, to += target->row, from += from ? target->addend.row : 0) {
+#pragma GCC unroll 3
+    for (int j = 0; j < vectors; j++) {
+      const size_t left = target->columns - j * LANES;
+      Vector value = tile[i][j] * target->alpha;
+      if (left >= LANES) {
+        store(to + j * LANES, from ? value + load(from + j * LANES) : value);
+      } else {
+        for (size_t l = 0; l < left; l++) to[j * LANES + l] = value[l] + (from ? from[j * LANES + l] : 0);
+      }
+    }
+  }
+}
+
+/* One tile: `segments` runs of `length` elements each, of rows at pointers[segment][TILE_ROWS]. */
+INLINE void tileOf(int vectors, const float *const *pointers, size_t segments, size_t length, size_t step,
+                   const float *packed, const Target *target) {
+  Tile tile = {0};
+  for (size_t s = 0; s < segments; s++, pointers += TILE_ROWS, packed += length * vectors * LANES)
+    multiply(tile, vectors, pointers, step, length, packed);
+  write(tile, vectors, target);
+}
+
+static void product(const float *const *pointers, size_t segments, size_t length, size_t step, const float *packed,
+                    const Target *target) {
+  switch (parts(target->columns, LANES)) {
+    case 1: tileOf(1, pointers, segments, length, step, packed, target); break;
+    case 2: tileOf(2, pointers, segments, length, step, packed, target); break;
+    default: tileOf(3, pointers, segments, length, step, packed, target); break;
+  }
+}
+
+/* Columns `from` on of [depth, columns] as panels of up to TILE_COLUMNS, each row of a panel whole vectors: the last ones zero. */
+static void pack(Matrix matrix, size_t depth, size_t columns, float *to) {
+  for (size_t n = 0; n < columns; n += TILE_COLUMNS) {
+    const size_t width = least(TILE_COLUMNS, columns - n), padded = parts(width, LANES) * LANES;
+    const float *from = matrix.data + n * matrix.column;
+    if (matrix.column == 1) {
+      for (size_t k = 0; k < depth; k++, from += matrix.row, to += padded) {
+        memcpy(to, from, width * sizeof(float));
+        memset(to + width, 0, (padded - width) * sizeof(float));
+      }
+    } else {
+      for (size_t k = 0; k < depth; k++, from += matrix.row, to += padded)
+        for (size_t j = 0; j < padded; j++) to[j] = j < width ? from[j * matrix.column] : 0;
+    }
+  }
+}
+
+INLINE size_t paddedColumns(size_t columns) {
+  const size_t panels = columns / TILE_COLUMNS * TILE_COLUMNS;
+  return panels + parts(columns - panels, LANES) * LANES;
+}
+
+/* --- left [M, K] right [K, N] --- */
+
+typedef struct {
+  size_t m, n;
+  const Rows *left;
+  Matrix right;
+  float alpha;
+  Addend addend;
+  Result to;
+  float *packed;
+  size_t chunk;    /* length of a piece of a segment */
+  size_t chunks;   /* pieces in all */
+  size_t together; /* pieces that are summed before they go to memory */
+  size_t columns;  /* padded */
+} Work;
+
+static void packChunk(void *argument, size_t chunk) {
+  const Work *work = argument;
+  const size_t row = chunk * work->chunk;
+  Matrix matrix = work->right;
+  matrix.data += row * matrix.row;
+  /* The panels of the pieces that are summed together follow each other panel by panel. */
+  const size_t first = chunk / work->together * work->together;
+  const size_t among = least(work->together, work->chunks - first);
+  float *group = work->packed + first * work->chunk * work->columns;
+  for (size_t n = 0; n < work->n; n += TILE_COLUMNS) {
+    const size_t width = least(TILE_COLUMNS, work->n - n), padded = parts(width, LANES) * LANES;
+    Matrix panel = matrix;
+    panel.data += n * matrix.column;
+    pack(panel, work->chunk, width, group + (chunk - first) * work->chunk * padded);
+    group += among * work->chunk * padded;
+  }
+}
+
+static void multiplyRows(void *argument, size_t block) {
+  const Work *work = argument;
+  const Rows *left = work->left;
+  const size_t m0 = block * BLOCK_ROWS, rows = least(BLOCK_ROWS, work->m - m0);
+  const size_t perSegment = left->length / work->chunk;
+  const float **pointers = scratch(SLOT_ROWS, work->together * BLOCK_ROWS * sizeof *pointers);
+  for (size_t first = 0; first < work->chunks; first += work->together) {
+    const size_t among = least(work->together, work->chunks - first);
+    for (size_t i = 0; i < rows; i += TILE_ROWS)
+      for (size_t c = 0; c < among; c++)
+        for (size_t r = 0; r < TILE_ROWS; r++) {
+          const size_t segment = (first + c) / perSegment, offset = (first + c) % perSegment * work->chunk;
+          pointers[i * among + c * TILE_ROWS + r] = left->at(left, m0 + least(i + r, rows - 1), segment) + offset;
+        }
+    const float *packed = work->packed + first * work->chunk * work->columns;
+    for (size_t n = 0; n < work->n; n += TILE_COLUMNS) {
+      const size_t width = least(TILE_COLUMNS, work->n - n);
+      for (size_t i = 0; i < rows; i += TILE_ROWS) {
+        float *to = work->to.data + (m0 + i) * work->to.row + n;
+        Addend addend = {to, work->to.row};
+        if (first == 0) {
+          addend = work->addend;
+          if (addend.data) addend.data += (m0 + i) * addend.row + n;
+        }
+        const Target target = {to, work->to.row, least(TILE_ROWS, rows - i), width, work->alpha, addend};
+        product(pointers + i * among, among, work->chunk, 1, packed, &target);
+      }
+      packed += among * work->chunk * parts(width, LANES) * LANES;
+    }
+  }
+}
+
+/* The longest piece of `length` that divides it and is at most DEPTH. */
+static size_t chunkOf(size_t length) {
+  size_t pieces = parts(length, DEPTH);
+  while (length % pieces) pieces++;
+  return length / pieces;
+}
+
+/* A product of a single row, for which it would take longer to pack the right matrix than to read it. */
+static void weightedSum(size_t n, const Rows *left, Matrix right, float alpha, const float *addend, float *restrict to) {
+  for (size_t i = 0; i < n; i++) to[i] = addend ? addend[i] : 0;
+  for (size_t s = 0; s < left->segments; s++) {
+    const float *weights = left->at(left, 0, s);
+    for (size_t k = 0; k < left->length; k++, right.data += right.row) {
+      const float weight = alpha * weights[k];
+      const float *restrict row = right.data;
+      for (size_t i = 0; i < n; i++) to[i] += weight * row[i];
+    }
+  }
+}
+
+static Product multiplied;
+static void multiplied(const Pool *pool, size_t m, size_t n, const Rows *left, Matrix right, float alpha, Addend addend,
+                       Result to) {
+  if (m == 1 && right.column == 1) {
+    weightedSum(n, left, right, alpha, addend.data, to.data);
+    return;
+  }
+  const size_t chunk = chunkOf(left->length), columns = paddedColumns(n);
+  const size_t depth = left->segments * left->length;
+  const size_t together = DEPTH / chunk;
+  float *packed = scratch(SLOT_SHARED, depth * columns * sizeof(float));
+  Work work = {m, n, left, right, alpha, addend, to, packed, chunk, depth / chunk, together, columns};
+  each(pool, work.chunks, packChunk, &work);
+  each(pool, parts(m, BLOCK_ROWS), multiplyRows, &work);
+}
+
+/* --- left^T [M, K] right [K, N] --- */
+
+typedef struct {
+  size_t k, m, n;
+  const Rows *left;
+  Matrix right;
+  float alpha;
+  int more;
+  Result to;
+  size_t tileM, tileN, across;
+} InnerWork;
+
+enum { INNER_DEPTH = 256, INNER_SIDE = 4 * TILE_COLUMNS };
+
+/* Floats from panel to panel of a packed left matrix: off the powers of two, whose multiples share a set of the cache. */
+enum { PANEL = (INNER_DEPTH + 2) * TILE_ROWS };
+
+/* Rows k0 on, columns m0 on, of the left matrix as panels of TILE_ROWS columns, the last one filled up with zeros. */
+static void packLeft(const Rows *left, size_t k0, size_t depth, size_t m0, size_t count, float *to) {
+  for (size_t k = 0; k < depth; k++, to += TILE_ROWS) {
+    size_t segment = m0 / left->length, offset = m0 % left->length;
+    for (size_t m = 0; m < count; segment++, offset = 0) {
+      const float *from = left->at(left, k0 + k, segment) + offset;
+      const size_t end = least(count, m + left->length - offset);
+      for (; m % TILE_ROWS == 0 && m + TILE_ROWS <= end; m += TILE_ROWS, from += TILE_ROWS)
+        memcpy(to + m / TILE_ROWS * PANEL, from, TILE_ROWS * sizeof(float));
+      for (; m < end; m++) to[m / TILE_ROWS * PANEL + m % TILE_ROWS] = *from++;
+    }
+    for (size_t m = count; m % TILE_ROWS; m++) to[m / TILE_ROWS * PANEL + m % TILE_ROWS] = 0;
+  }
+}
+
+static void multiplyInner(void *argument, size_t index) {
+  const InnerWork *work = argument;
+  const size_t m0 = index / work->across * work->tileM, n0 = index % work->across * work->tileN;
+  if (m0 >= work->m || n0 >= work->n) return;
+  const size_t rows = least(work->tileM, work->m - m0), columns = least(work->tileN, work->n - n0);
+  float *left = scratch(SLOT_LEFT, parts(rows, TILE_ROWS) * PANEL * sizeof(float));
+  float *right = scratch(SLOT_RIGHT, paddedColumns(columns) * INNER_DEPTH * sizeof(float));
+  for (size_t k0 = 0; k0 < work->k; k0 += INNER_DEPTH) {
+    const size_t depth = least(INNER_DEPTH, work->k - k0);
+    packLeft(work->left, k0, depth, m0, rows, left);
+    Matrix own = work->right;
+    own.data += k0 * own.row + n0 * own.column;
+    pack(own, depth, columns, right);
+    const float *packed = right;
+    for (size_t n = 0; n < columns; n += TILE_COLUMNS) {
+      const size_t width = least(TILE_COLUMNS, columns - n);
+      for (size_t m = 0; m < rows; m += TILE_ROWS) {
+        const float *pointers[TILE_ROWS];
+        for (size_t i = 0; i < TILE_ROWS; i++) pointers[i] = left + m / TILE_ROWS * PANEL + i;
+        float *to = work->to.data + (m0 + m) * work->to.row + n0 + n;
+        const Addend addend = {k0 == 0 && !work->more ? NULL : to, work->to.row};
+        const Target target = {to, work->to.row, least(TILE_ROWS, rows - m), width, work->alpha, addend};
+        product(pointers, 1, depth, TILE_ROWS, packed, &target);
+      }
+      packed += depth * parts(width, LANES) * LANES;
+    }
+  }
+}
+
+static InnerProduct multipliedInner;
+static void multipliedInner(const Pool *pool, size_t k, size_t n, const Rows *left, Matrix right, float alpha,
+                            int more, Result to) {
+  const size_t m = left->segments * left->length;
+  size_t down = parts(m, INNER_SIDE), across = parts(n, INNER_SIDE);
+  /* An even share for two and for four threads, where there is enough to share. */
+  while (pool && down * across % 4 && m * n > 4 * TILE_ROWS * TILE_COLUMNS) {
+    if (m / down >= n / across) down++;
+    else across++;
+  }
+  const size_t tileM = parts(parts(m, down), TILE_ROWS) * TILE_ROWS, tileN = parts(parts(n, across), LANES) * LANES;
+  InnerWork work = {k, m, n, left, right, alpha, more, to, tileM, tileN, across};
+  each(pool, down * across, multiplyInner, &work);
+}

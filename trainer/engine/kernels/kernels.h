@@ -1,0 +1,25 @@
+/* All kernels for one instruction set. */
+#pragma once
+#include <stdint.h>
+#include "attention.h"
+#include "columns.h"
+#include "gemm.h"
+#include "rows.h"
+#include "windows.h"
+
+typedef struct {
+  const char *name;
+  Product *product;
+  InnerProduct *innerProduct;
+  Elementwise *erfGate, *erfGateGrad, *reluGrad;
+  Standardize *standardize;
+  StandardizeGrad *standardizeGrad;
+  Attend *attend, *attendGrad;
+  ColumnSums *columnSums;
+  StandardizeColumnsOp *standardizeColumns;
+  StandardizeColumnsGradOp *standardizeColumnsGrad;
+  WindowOp *windowProduct, *windowInnerProduct;
+} Kernels;
+
+/* For this processor, or NULL where it has none of the instruction sets. */
+const Kernels *kernelsHere(void);
