@@ -4,7 +4,7 @@
  */
 #include "attention.h"
 #include "gemm.h"
-#include "math.h"
+#include "functions.h"
 #include <math.h>
 #include <string.h>
 
@@ -53,7 +53,7 @@ static float largest(const float *row, size_t count) {
   size_t i = 0;
   for (; i + LANES <= count; i += LANES) {
     const Vector value = load(row + i);
-    most = select(value > most, value, most);
+    most = choose(value > most, value, most);
   }
   float result = most[0];
   for (int l = 1; l < LANES; l++) result = most[l] > result ? most[l] : result;

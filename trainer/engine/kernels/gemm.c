@@ -79,10 +79,17 @@ static void product(const float *const *pointers, size_t segments, size_t length
   }
 }
 
-/* Columns `from` on of [depth, columns] as panels of up to TILE_COLUMNS, each row of a panel whole vectors: the last ones zero. */
+/* Width of the panel that begins at column n: as many vectors as the other panels, to one, and no more than a tile has. */
+INLINE size_t panelAt(size_t n, size_t columns) {
+  const size_t vectors = parts(columns - n, LANES), panels = parts(vectors, TILE_VECTORS);
+  return least(parts(vectors, panels) * LANES, columns - n);
+}
+
+/* [depth, columns] panel by panel, each row of a panel whole vectors: the last ones zero. */
 static void pack(Matrix matrix, size_t depth, size_t columns, float *to) {
-  for (size_t n = 0; n < columns; n += TILE_COLUMNS) {
-    const size_t width = least(TILE_COLUMNS, columns - n), padded = parts(width, LANES) * LANES;
+  for (size_t n = 0, width; n < columns; n += width) {
+    width = panelAt(n, columns);
+    const size_t padded = parts(width, LANES) * LANES;
     const float *from = matrix.data + n * matrix.column;
     if (matrix.column == 1) {
       for (size_t k = 0; k < depth; k++, from += matrix.row, to += padded) {
@@ -96,10 +103,7 @@ static void pack(Matrix matrix, size_t depth, size_t columns, float *to) {
   }
 }
 
-INLINE size_t paddedColumns(size_t columns) {
-  const size_t panels = columns / TILE_COLUMNS * TILE_COLUMNS;
-  return panels + parts(columns - panels, LANES) * LANES;
-}
+INLINE size_t paddedColumns(size_t columns) { return parts(columns, LANES) * LANES; }
 
 /* --- left [M, K] right [K, N] --- */
 
@@ -126,8 +130,9 @@ static void packChunk(void *argument, size_t chunk) {
   const size_t first = chunk / work->together * work->together;
   const size_t among = least(work->together, work->chunks - first);
   float *group = work->packed + first * work->chunk * work->columns;
-  for (size_t n = 0; n < work->n; n += TILE_COLUMNS) {
-    const size_t width = least(TILE_COLUMNS, work->n - n), padded = parts(width, LANES) * LANES;
+  for (size_t n = 0, width; n < work->n; n += width) {
+    width = panelAt(n, work->n);
+    const size_t padded = parts(width, LANES) * LANES;
     Matrix panel = matrix;
     panel.data += n * matrix.column;
     pack(panel, work->chunk, width, group + (chunk - first) * work->chunk * padded);
@@ -144,14 +149,16 @@ static void multiplyRows(void *argument, size_t block) {
   for (size_t first = 0; first < work->chunks; first += work->together) {
     const size_t among = least(work->together, work->chunks - first);
     for (size_t i = 0; i < rows; i += TILE_ROWS)
-      for (size_t c = 0; c < among; c++)
-        for (size_t r = 0; r < TILE_ROWS; r++) {
-          const size_t segment = (first + c) / perSegment, offset = (first + c) % perSegment * work->chunk;
-          pointers[i * among + c * TILE_ROWS + r] = left->at(left, m0 + least(i + r, rows - 1), segment) + offset;
-        }
+      for (size_t c = 0; c < among; c++) {
+        const size_t here = least(TILE_ROWS, rows - i), offset = (first + c) % perSegment * work->chunk;
+        const float **own = pointers + i * among + c * TILE_ROWS;
+        left->find(left, (first + c) / perSegment, m0 + i, here, own, 1);
+        for (size_t r = 0; r < here; r++) own[r] += offset;
+        for (size_t r = here; r < TILE_ROWS; r++) own[r] = own[0]; /* computed, and never written */
+      }
     const float *packed = work->packed + first * work->chunk * work->columns;
-    for (size_t n = 0; n < work->n; n += TILE_COLUMNS) {
-      const size_t width = least(TILE_COLUMNS, work->n - n);
+    for (size_t n = 0, width; n < work->n; n += width) {
+      width = panelAt(n, work->n);
       for (size_t i = 0; i < rows; i += TILE_ROWS) {
         float *to = work->to.data + (m0 + i) * work->to.row + n;
         Addend addend = {to, work->to.row};
@@ -178,7 +185,8 @@ static size_t chunkOf(size_t length) {
 static void weightedSum(size_t n, const Rows *left, Matrix right, float alpha, const float *addend, float *restrict to) {
   for (size_t i = 0; i < n; i++) to[i] = addend ? addend[i] : 0;
   for (size_t s = 0; s < left->segments; s++) {
-    const float *weights = left->at(left, 0, s);
+    const float *weights;
+    left->find(left, s, 0, 1, &weights, 1);
     for (size_t k = 0; k < left->length; k++, right.data += right.row) {
       const float weight = alpha * weights[k];
       const float *restrict row = right.data;
@@ -205,6 +213,14 @@ static void multiplied(const Pool *pool, size_t m, size_t n, const Rows *left, M
 
 /* --- left^T [M, K] right [K, N] --- */
 
+/*
+ * Both matrices are packed, INNER_DEPTH of the inner axis at a time. The axis is long, so it is shared out too: each part of
+ * it has sums of its own, which are added up at the end. How the work is cut does not depend on the number of threads.
+ */
+enum { INNER_DEPTH = 256, INNER_TASKS = 16, INNER_PARTS_FLOATS = 1 << 20 };
+/* Floats from panel to panel of a packed left matrix: off the powers of two, whose multiples share a set of the cache. */
+enum { PANEL = (INNER_DEPTH + 2) * TILE_ROWS };
+
 typedef struct {
   size_t k, m, n;
   const Rows *left;
@@ -212,51 +228,57 @@ typedef struct {
   float alpha;
   int more;
   Result to;
-  size_t tileM, tileN, across;
+  size_t depth;        /* of the inner axis in a part */
+  size_t parts;        /* of the inner axis */
+  float *sums;         /* of all parts but the first: [parts - 1, m, n] */
+  size_t tileM, tileN; /* of the result in a task */
+  size_t across;
 } InnerWork;
-
-enum { INNER_DEPTH = 256, INNER_SIDE = 4 * TILE_COLUMNS };
-
-/* Floats from panel to panel of a packed left matrix: off the powers of two, whose multiples share a set of the cache. */
-enum { PANEL = (INNER_DEPTH + 2) * TILE_ROWS };
 
 /* Rows k0 on, columns m0 on, of the left matrix as panels of TILE_ROWS columns, the last one filled up with zeros. */
 static void packLeft(const Rows *left, size_t k0, size_t depth, size_t m0, size_t count, float *to) {
-  for (size_t k = 0; k < depth; k++, to += TILE_ROWS) {
-    size_t segment = m0 / left->length, offset = m0 % left->length;
-    for (size_t m = 0; m < count; segment++, offset = 0) {
-      const float *from = left->at(left, k0 + k, segment) + offset;
-      const size_t end = least(count, m + left->length - offset);
-      for (; m % TILE_ROWS == 0 && m + TILE_ROWS <= end; m += TILE_ROWS, from += TILE_ROWS)
-        memcpy(to + m / TILE_ROWS * PANEL, from, TILE_ROWS * sizeof(float));
-      for (; m < end; m++) to[m / TILE_ROWS * PANEL + m % TILE_ROWS] = *from++;
+  const float *rows[INNER_DEPTH];
+  size_t segment = m0 / left->length, offset = m0 % left->length;
+  for (size_t m = 0; m < count; segment++, offset = 0) {
+    const size_t end = least(count, m + left->length - offset);
+    left->find(left, segment, k0, depth, rows, 1);
+    for (; m < end; offset += least(TILE_ROWS - m % TILE_ROWS, end - m), m += least(TILE_ROWS - m % TILE_ROWS, end - m)) {
+      float *panel = to + m / TILE_ROWS * PANEL + m % TILE_ROWS;
+      const size_t width = least(TILE_ROWS - m % TILE_ROWS, end - m);
+      if (width == TILE_ROWS)
+        for (size_t k = 0; k < depth; k++) memcpy(panel + k * TILE_ROWS, rows[k] + offset, TILE_ROWS * sizeof(float));
+      else
+        for (size_t k = 0; k < depth; k++) memcpy(panel + k * TILE_ROWS, rows[k] + offset, width * sizeof(float));
     }
-    for (size_t m = count; m % TILE_ROWS; m++) to[m / TILE_ROWS * PANEL + m % TILE_ROWS] = 0;
   }
+  for (size_t m = count; m % TILE_ROWS; m++)
+    for (size_t k = 0; k < depth; k++) to[m / TILE_ROWS * PANEL + k * TILE_ROWS + m % TILE_ROWS] = 0;
 }
 
 static void multiplyInner(void *argument, size_t index) {
   const InnerWork *work = argument;
-  const size_t m0 = index / work->across * work->tileM, n0 = index % work->across * work->tileN;
-  if (m0 >= work->m || n0 >= work->n) return;
+  const size_t tiles = parts(work->m, work->tileM) * work->across, part = index / tiles, tile = index % tiles;
+  const size_t m0 = tile / work->across * work->tileM, n0 = tile % work->across * work->tileN;
   const size_t rows = least(work->tileM, work->m - m0), columns = least(work->tileN, work->n - n0);
+  const Result to = part == 0 ? work->to : (Result){work->sums + (part - 1) * work->m * work->n, work->n};
   float *left = scratch(SLOT_LEFT, parts(rows, TILE_ROWS) * PANEL * sizeof(float));
   float *right = scratch(SLOT_RIGHT, paddedColumns(columns) * INNER_DEPTH * sizeof(float));
-  for (size_t k0 = 0; k0 < work->k; k0 += INNER_DEPTH) {
-    const size_t depth = least(INNER_DEPTH, work->k - k0);
+  const size_t first = part * work->depth, end = least(first + work->depth, work->k);
+  for (size_t k0 = first; k0 < end; k0 += INNER_DEPTH) {
+    const size_t depth = least(INNER_DEPTH, end - k0);
     packLeft(work->left, k0, depth, m0, rows, left);
     Matrix own = work->right;
     own.data += k0 * own.row + n0 * own.column;
     pack(own, depth, columns, right);
     const float *packed = right;
-    for (size_t n = 0; n < columns; n += TILE_COLUMNS) {
-      const size_t width = least(TILE_COLUMNS, columns - n);
+    for (size_t n = 0, width; n < columns; n += width) {
+      width = panelAt(n, columns);
       for (size_t m = 0; m < rows; m += TILE_ROWS) {
         const float *pointers[TILE_ROWS];
         for (size_t i = 0; i < TILE_ROWS; i++) pointers[i] = left + m / TILE_ROWS * PANEL + i;
-        float *to = work->to.data + (m0 + m) * work->to.row + n0 + n;
-        const Addend addend = {k0 == 0 && !work->more ? NULL : to, work->to.row};
-        const Target target = {to, work->to.row, least(TILE_ROWS, rows - m), width, work->alpha, addend};
+        float *data = to.data + (m0 + m) * to.row + n0 + n;
+        const Addend addend = {k0 == first && !(part == 0 && work->more) ? NULL : data, to.row};
+        const Target target = {data, to.row, least(TILE_ROWS, rows - m), width, work->alpha, addend};
         product(pointers, 1, depth, TILE_ROWS, packed, &target);
       }
       packed += depth * parts(width, LANES) * LANES;
@@ -264,17 +286,35 @@ static void multiplyInner(void *argument, size_t index) {
   }
 }
 
-static InnerProduct multipliedInner;
-static void multipliedInner(const Pool *pool, size_t k, size_t n, const Rows *left, Matrix right, float alpha,
-                            int more, Result to) {
-  const size_t m = left->segments * left->length;
-  size_t down = parts(m, INNER_SIDE), across = parts(n, INNER_SIDE);
-  /* An even share for two and for four threads, where there is enough to share. */
-  while (pool && down * across % 4 && m * n > 4 * TILE_ROWS * TILE_COLUMNS) {
-    if (m / down >= n / across) down++;
-    else across++;
+static void addParts(void *argument, size_t row) {
+  const InnerWork *work = argument;
+  float *restrict to = work->to.data + row * work->to.row;
+  for (size_t part = 1; part < work->parts; part++) {
+    const float *restrict sums = work->sums + ((part - 1) * work->m + row) * work->n;
+    for (size_t i = 0; i < work->n; i++) to[i] += sums[i];
   }
+}
+
+static InnerProduct multipliedInner;
+static void multipliedInner(const Pool *pool, size_t k, size_t n, const Rows *left, Matrix right, float alpha, int more,
+                            Result to) {
+  const size_t m = left->segments * left->length;
+  size_t among = 1, down = 1, across = 1;
+  if (pool) {
+    while (2 * among <= INNER_TASKS && 2 * among * m * n <= INNER_PARTS_FLOATS && k / (2 * among) >= 2 * INNER_DEPTH)
+      among *= 2;
+    while (among * down * across < INNER_TASKS && m * n / (down * across) > 16 * TILE_ROWS * TILE_COLUMNS) {
+      if (m / down > n / across) down *= 2;
+      else across *= 2;
+    }
+  }
+  const size_t depth = parts(parts(k, among), INNER_DEPTH) * INNER_DEPTH;
+  among = parts(k, depth);
   const size_t tileM = parts(parts(m, down), TILE_ROWS) * TILE_ROWS, tileN = parts(parts(n, across), LANES) * LANES;
-  InnerWork work = {k, m, n, left, right, alpha, more, to, tileM, tileN, across};
-  each(pool, down * across, multiplyInner, &work);
+  down = parts(m, tileM);
+  across = parts(n, tileN);
+  float *sums = among > 1 ? scratch(SLOT_SHARED, (among - 1) * m * n * sizeof(float)) : NULL;
+  InnerWork work = {k, m, n, left, right, alpha, more, to, depth, among, sums, tileM, tileN, across};
+  each(pool, among * down * across, multiplyInner, &work);
+  if (among > 1) each(pool, m, addParts, &work);
 }

@@ -3,13 +3,14 @@
 #include "pool.h"
 
 /*
- * The left matrix of a product, row by row and in segments: the elements of row i in segment s are `length` floats at
- * `at(self, i, s)`. A plain matrix has one segment; what a convolution's window sees has one for each of its places.
+ * The left matrix of a product, row by row and in segments: a row has `length` floats in each. A plain matrix has one
+ * segment; what a convolution's window sees has one for each of its places. `find` writes where `count` rows from `first` on
+ * have theirs to `to`, `step` apart.
  */
 typedef struct Rows {
-  const float *(*at)(const struct Rows *self, size_t row, size_t segment);
+  void (*find)(const struct Rows *self, size_t segment, size_t first, size_t count, const float **to, size_t step);
   size_t segments;
-  size_t length; /* of a segment */
+  size_t length;
 } Rows;
 
 /* [K, N], element (k, n) at data[k * row + n * column]. */
@@ -47,11 +48,11 @@ typedef struct {
   size_t row;
 } Dense;
 
-static const float *denseAt(const Rows *self, size_t row, size_t segment) {
+static void denseRows(const Rows *self, size_t segment, size_t first, size_t count, const float **to, size_t step) {
   const Dense *dense = (const Dense *)self;
   (void)segment;
-  return dense->data + row * dense->row;
+  for (size_t i = 0; i < count; i++) to[i * step] = dense->data + (first + i) * dense->row;
 }
 static inline Dense dense(const float *data, size_t row, size_t length) {
-  return (Dense){{denseAt, 1, length}, data, row};
+  return (Dense){{denseRows, 1, length}, data, row};
 }

@@ -1,5 +1,5 @@
 /* What goes through tensors element by element, or row by row: each in one pass over memory. */
-#include "math.h"
+#include "functions.h"
 #include "pool.h"
 #include "rows.h"
 #include <math.h>
@@ -58,7 +58,7 @@ INLINE Vector gatedGrad(Vector dy, Vector s) {
 
 ELEMENTWISE(erfGate, gated(a + 0 * b))
 ELEMENTWISE(erfGateGrad, gatedGrad(a, b))
-ELEMENTWISE(reluGrad, select(b > 0, a, splat(0)))
+ELEMENTWISE(reluGrad, choose(b > 0, a, splat(0)))
 
 /* --- rows --- */
 

@@ -30,7 +30,7 @@ INLINE void store(float *to, Vector value) { *(UnalignedVector *)to = value; }
 INLINE Vector splat(float value) { return (Vector){0} + value; }
 
 /* a where a comparison holds, else b. */
-INLINE Vector select(IntVector holds, Vector a, Vector b) {
+INLINE Vector choose(IntVector holds, Vector a, Vector b) {
   return (Vector)((holds & (IntVector)a) | (~holds & (IntVector)b));
 }
 

@@ -5,7 +5,7 @@
 /* e^x = 2^n e^r, |r| <= ln(2) / 2; the polynomial is the best one of its degree there (relative error 2e-9). */
 INLINE Vector expOf(Vector x) {
   const Vector lowest = splat(-87.33f), highest = splat(88.37f);
-  x = select(x < lowest, lowest, select(x > highest, highest, x));
+  x = choose(x < lowest, lowest, choose(x > highest, highest, x));
   /* Added and taken away, it rounds: its last bit is worth 1. The sum's low bits are n. */
   const Vector magic = splat(12582912.f);
   const Vector sum = x * 1.44269504f + magic;
@@ -18,7 +18,7 @@ INLINE Vector expOf(Vector x) {
   p = p * r + 0.49999993f;
   p = p * (r * r) + r + 1.f;
   const Vector value = (Vector)((IntVector)p + ((IntVector)sum << 23));
-  return select(x == x, value, x); /* not a number stays none */
+  return choose(x == x, value, x); /* not a number stays none */
 }
 
 /* What the gates of GELU and their gradients are made of. */
@@ -29,7 +29,7 @@ typedef struct {
 
 /* erfc(s) = e^(-s^2) t p(t), t = 1 / (1 + 0.39 s), for s >= 0: of this form the best p of its degree (error 8e-9). */
 INLINE Gate gateOf(Vector s) {
-  const Vector size = select(s < 0, -s, s);
+  const Vector size = choose(s < 0, -s, s);
   const Vector t = 1.f / (0.39f * size + 1.f);
   const Vector bell = expOf(-s * s);
   Vector p = splat(-0.22753714f);
@@ -39,5 +39,5 @@ INLINE Gate gateOf(Vector s) {
   p = p * t + 0.09138839f;
   p = p * t + 0.23532522f;
   const Vector tail = p * t * bell * 0.5f;
-  return (Gate){select(s < 0, tail, 1.f - tail), bell * 0.56418958f};
+  return (Gate){choose(s < 0, tail, 1.f - tail), bell * 0.56418958f};
 }
