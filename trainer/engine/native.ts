@@ -39,6 +39,8 @@ const signatures = {
       'const char **outputNames, size_t outputCount, void **outputs)',
   ],
   createSessionOptions: [10, 'void *(_Out_ void **options)'],
+  enableProfiling: [14, 'void *(void *options, const char *prefix)'],
+
   disableMemPattern: [17, 'void *(void *options)'],
   setOptimizationLevel: [23, 'void *(void *options, int level)'],
   setIntraOpThreads: [24, 'void *(void *options, int threads)'],
@@ -139,6 +141,7 @@ export function createSession(model: Uint8Array, { threads, spinMicroseconds, op
     check(api, api.setIntraOpThreads(options, threads));
     // After a first run all its memory would be allocated again, as one block: half as much again for a ResNet-18, no faster.
     check(api, api.disableMemPattern(options));
+    if (process.env.PROF) check(api, api.enableProfiling(options, process.env.PROF));
     check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(spinMicroseconds)));
     if (ops !== undefined) made(api, (out) => api.registerOps(options, ops, out));
     const session = made(api, (out) => api.createSession(env, model, model.byteLength, options, out));

@@ -306,9 +306,10 @@ describe.each(testable('onnx', 'onnx-plain', 'tensorflow'))(
       fc.assert(
         fc.asyncProperty(shapes(1, 4), fc.integer({ min: 2, max: 9 }), fc.nat(50), (batch, width, seed) => {
           const inputs = [float([...batch, width], seed)];
+          // With a smaller eps, two values that happen to be close bend the function within the differences' reach.
           return agree(engine, [
-            { name: 'standardize', f: (x) => standardize(x, 1e-3), inputs, smooth: true },
-            { name: 'around 1', f: (x) => standardize(x, 1e-3, 1), inputs, smooth: true },
+            { name: 'standardize', f: (x) => standardize(x, 0.1), inputs, smooth: true },
+            { name: 'around 1', f: (x) => standardize(x, 0.1, 1), inputs, smooth: true },
           ]);
         }),
         runs,
@@ -323,7 +324,7 @@ describe.each(testable('onnx', 'onnx-plain', 'tensorflow'))(
           (rows, width, seed) => {
             const inputs = [float([rows, width], seed), float([width], seed + 1), float([width], seed + 2)];
             const f = (x: Tensor, scale: Tensor, shift: Tensor) =>
-              standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 1e-2).y;
+              standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 0.1).y;
             return agree(engine, [{ name: 'standardizeColumns', f, inputs, smooth: true }]);
           },
         ),
