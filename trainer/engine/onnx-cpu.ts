@@ -1,7 +1,11 @@
-/** ONNX Runtime on the CPU. State is held twice: a step reads one half and writes the other, so nothing is copied. */
+/**
+ * ONNX Runtime on the CPU. What of the state cannot be overwritten while a step runs is held twice: the step reads one and
+ * writes the other, so nothing is copied.
+ */
 import { availableParallelism } from 'node:os';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { findKernels } from './kernels';
+import { overwritable } from './in-place';
 import { modelBytes, stepGraph } from './model';
 import { createSession, createTensor, runtimeVersion, type NativeTensor, type SessionOptions } from './native';
 import { promised } from './promised';
@@ -73,8 +77,13 @@ function upload(values: HostTensors): CpuState {
 function compile(step: Step, spec: ProgramSpec, options: SessionOptions): Program {
   const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, options.ops !== undefined);
   const session = createSession(modelBytes(graph), options);
+  const inPlace = overwritable(graph, Object.entries(next).map(([name, value]) => [{ ...value, name: stateName(name) }, value])); // prettier-ignore
+  const twice = Object.keys(next).filter((name) => !inPlace.has(stateName(name)));
   const given = createTensors(spec.inputs);
   const results = createTensors(outputSpecs);
+
+  const written = (state: CpuState, name: string) =>
+    (inPlace.has(stateName(name)) ? state.tensors : state.spares).get(name)!;
 
   function run(state: CpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
     checkState(state.specs, spec.state);
@@ -85,15 +94,15 @@ function compile(step: Step, spec: ProgramSpec, options: SessionOptions): Progra
       ...Object.keys(spec.state).map((name) => [stateName(name), state.tensors.get(name)!] as const),
       ...[...given].map(([name, tensor]) => [inputName(name), tensor] as const),
     ];
-    for (const name of Object.keys(next)) {
+    for (const name of twice) {
       if (!state.spares.has(name)) state.spares.set(name, createTensor(spec.state[name]!));
     }
-    const written = [
+    const writes = [
       ...Object.entries(outputs).map(([name, value]) => [value.name, results.get(name)!] as const),
-      ...Object.entries(next).map(([name, value]) => [value.name, state.spares.get(name)!] as const),
+      ...Object.entries(next).map(([name, value]) => [value.name, written(state, name)] as const),
     ];
-    session.run(new Map(read), new Map(written));
-    for (const name of Object.keys(next)) {
+    session.run(new Map(read), new Map(writes));
+    for (const name of twice) {
       const previous = state.tensors.get(name)!;
       state.tensors.set(name, state.spares.get(name)!);
       state.spares.set(name, previous);

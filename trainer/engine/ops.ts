@@ -93,6 +93,87 @@ tf.registerGradient({
   },
 });
 
+const flat = (x: Tensor): Tensor1D => tf.reshape(x, [x.size]);
+
+/** A parameter of any shape and its gradient. */
+export interface Member {
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+}
+
+/** What `adamwUpdate` takes besides the members: scalars, and two of the moments' decay rates. */
+export interface AdamwRules {
+  readonly beta1: number;
+  readonly beta2: number;
+  /** Multiplies the gradients. */
+  readonly clip: Scalar;
+  readonly rate: Scalar;
+  readonly floor: Scalar;
+  /** What is left of a parameter before it is updated. */
+  readonly keep: Scalar;
+}
+
+/**
+ * One update of parameters whose moments are kept end to end, m and v [sum of their sizes], as sums (nn/adamw.ts), where
+ * g is a gradient times `clip`: m' = beta1 m + g, v' = beta2 v + g², parameter' = keep parameter - rate m' / (sqrt(v') + floor).
+ */
+export function adamwUpdate(members: readonly Member[], m: Tensor, v: Tensor, rules: AdamwRules) {
+  const { beta1, beta2, clip, rate, floor, keep } = rules;
+  if (hasKernel('TesseraAdamw')) {
+    const scalars = tf.stack([rate, floor, keep, clip]); // [4]
+    const inputs: Record<string, Tensor> = { scalars, m, v };
+    members.forEach(({ parameter, gradient }, i) => {
+      inputs[`parameter${i}`] = parameter;
+      inputs[`gradient${i}`] = gradient;
+    });
+    const [nextM, nextV, ...parameters] = run('TesseraAdamw', inputs, { beta1, beta2 }) as [
+      Tensor,
+      Tensor,
+      ...Tensor[],
+    ];
+    return { m: nextM, v: nextV, parameters };
+  }
+  const gradient = tf.mul(tf.concat(members.map(({ gradient }) => flat(gradient))), clip); // [size]
+  const nextM = tf.add(tf.mul(m, beta1), gradient);
+  const nextV = tf.add(tf.mul(v, beta2), tf.square(gradient));
+  const change = tf.mul(tf.div(nextM, tf.add(tf.sqrt(nextV), floor)), rate);
+  const changes = split(change, members.map(({ parameter }) => parameter.size)); // prettier-ignore
+  const parameters = members.map(({ parameter }, i) =>
+    tf.sub(tf.mul(parameter, keep), tf.reshape(changes[i]!, parameter.shape)),
+  );
+  return { m: nextM, v: nextV, parameters };
+}
+
+/** The global norm of tensors of any shapes. */
+export function globalNorm(tensors: readonly Tensor[]): Scalar {
+  const squares = hasKernel('TesseraSquaredNorm')
+    ? run('TesseraSquaredNorm', Object.fromEntries(tensors.map((tensor, i) => [i, tensor])))[0]!
+    : tf.sum(tf.square(tf.concat(tensors.map(flat))));
+  return tf.sqrt(squares as Scalar);
+}
+
+/**
+ * x, which is not there before `other` is. A step that is one graph is free to run its ops in any order that their inputs
+ * allow: this is how a program says more. Without a gradient.
+ */
+export function after<T extends Tensor>(x: T, other: Tensor): T {
+  return hasKernel('TesseraAfter') ? (run('TesseraAfter', { x, other })[0] as T) : x;
+}
+
+/**
+ * Splits [sum of sizes] into parts of the given sizes, a few at a time: on WebGPU one op may write to no more tensors
+ * than a shader has storage buffers, of which every device has 8, one being the input's.
+ */
+export function split(flat: Tensor, sizes: readonly number[]): Tensor[] {
+  if (sizes.length === 1) return [flat];
+  const each = Math.ceil(sizes.length / 7);
+  const groups = Array.from({ length: Math.ceil(sizes.length / each) }, (_, i) =>
+    sizes.slice(i * each, (i + 1) * each),
+  );
+  const totals = groups.map((group) => group.reduce((sum, size) => sum + size, 0));
+  return tf.split(flat, totals).flatMap((part, i) => split(part, groups[i]!));
+}
+
 /** How the rows of `qkv` are to be taken. */
 export interface Heads {
   readonly batch: number;

@@ -11,6 +11,8 @@ import type { DType } from './types';
 
 /** Name of the tfjs backend whose kernels record instead of computing. */
 export const TRACE = 'tessera-trace';
+/** The same for graphs that have this engine's own kernels. */
+export const TRACE_WITH_KERNELS = 'tessera-trace-with-kernels';
 
 let current: Graph | undefined;
 let values = new WeakMap<object, Value>();
@@ -50,7 +52,7 @@ class TraceBackend extends KernelBackend {
   override dispose = () => undefined;
 }
 
-registerBackend(TRACE, () => new TraceBackend(), 0);
+for (const name of [TRACE, TRACE_WITH_KERNELS]) registerBackend(name, () => new TraceBackend(), 0);
 
 function constantOf(data: ArrayLike<number>, shape: readonly number[], dtype: DataType): Value {
   if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool')
@@ -104,7 +106,7 @@ export function recording<T>(record: (graph: Graph) => T, kernels = false): { gr
     hostReads.length = 0;
     values = new WeakMap();
     // Synchronous for a backend with a synchronous factory.
-    void engine().setBackend(TRACE);
+    void engine().setBackend(kernels ? TRACE_WITH_KERNELS : TRACE);
     let result!: T;
     engine().tidy(() => {
       result = record(graph);

@@ -1,8 +1,9 @@
 /** AdamW (Loshchilov and Hutter 2019) over named parameters, as one pure and traceable function. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import { adamwUpdate, after, globalNorm } from '../engine/ops';
 import { constant } from './initializers';
-import { OPTIMIZER_PREFIX, clipped, packsOf, parted, rateOf } from './optimizer';
+import { OPTIMIZER_PREFIX, clipping, packsOf, rateOf } from './optimizer';
 import type { Optimizer, UpdateRules } from './optimizer';
 
 export interface AdamwConfig extends UpdateRules {
@@ -29,31 +30,29 @@ export function adamw(config: AdamwConfig): Optimizer {
 
     update(params, grads, state, lr, step, weightDecay) {
       const packs = packsOf(params, config);
-      const { gradients, squares, gradNorm } = clipped(packs, grads, config);
+      const gradNorm = globalNorm(packs.flatMap(({ members }) => members.map(({ name }) => grads[name]!)));
 
       // The moments are kept as sums, m + g and v + g² with the older terms decayed: the averages of the paper are these
       // times 1 - beta. That factor and both bias corrections go into two scalars, so that the large tensors see fewer
       // ops: lr (m / c1) / (sqrt(v / c2) + eps) = (lr sqrt(c2) / c1) m / (sqrt(v) + eps sqrt(c2)).
       const correction1 = tf.div(tf.sub(1, tf.pow(beta1, step)), 1 - beta1);
-      const correction2 = tf.sqrt(tf.div(tf.sub(1, tf.pow(beta2, step)), 1 - beta2));
-      const floor = tf.mul(eps, correction2);
+      const correction2: Scalar = tf.sqrt(tf.div(tf.sub(1, tf.pow(beta2, step)), 1 - beta2));
+      const floor: Scalar = tf.mul(eps, correction2);
+      // No parameter changes before every gradient is there: then none is read any more, and it may be changed in place.
+      const settled = after(lr, gradNorm);
 
       const next = { params: {} as Record<string, Tensor>, state: {} as Record<string, Tensor> };
       packs.forEach((pack, i) => {
-        const ownLr = rateOf(pack, lr);
-        const rate = tf.div(tf.mul(ownLr, correction2), correction1);
-
-        const m = tf.add(tf.mul(state[firstMoment(i)]!, beta1), gradients[i]!);
-        const v = tf.add(tf.mul(state[secondMoment(i)]!, beta2), squares[i]!);
+        const ownLr = rateOf(pack, settled);
+        const keep = pack.decays ? tf.sub<Scalar>(1, tf.mul(ownLr, weightDecay ?? config.weightDecay)) : tf.scalar(1);
+        const members = pack.members.map(({ name }) => ({ parameter: params[name]!, gradient: grads[name]! }));
+        const moments = [state[firstMoment(i)]!, state[secondMoment(i)]!] as const;
+        const rate: Scalar = tf.div(tf.mul(ownLr, correction2), correction1);
+        const rules = { beta1, beta2, clip: clipping(gradNorm, config), rate, floor, keep };
+        const { m, v, parameters } = adamwUpdate(members, ...moments, rules);
         next.state[firstMoment(i)] = m;
         next.state[secondMoment(i)] = v;
-
-        const update = tf.mul(tf.div(m, tf.add(tf.sqrt(v), floor)), rate); // [pack.size]
-        const keep = tf.sub(1, tf.mul(ownLr, weightDecay ?? config.weightDecay));
-        for (const [name, change] of Object.entries(parted(pack, update))) {
-          const old = params[name]!;
-          next.params[name] = tf.sub(pack.decays ? tf.mul(old, keep) : old, change);
-        }
+        pack.members.forEach(({ name }, j) => (next.params[name] = parameters[j]!));
       });
       return { ...next, gradNorm };
     },

@@ -1,6 +1,7 @@
 /** What all optimizers have in common: the interface, and parameters updated together in packs. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import { globalNorm, split } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 
 /** What every optimizer can be told. */
@@ -91,31 +92,20 @@ export function parted({ members }: Pack, values: Tensor): Record<string, Tensor
   return Object.fromEntries(members.map(({ name, shape }, i) => [name, tf.reshape(parts[i]!, [...shape])]));
 }
 
-/** The gradients of each pack as they are used, and the norm of all as they were given. */
-export function clipped(packs: readonly Pack[], grads: Tensors, { clipNorm }: UpdateRules) {
-  const raw = packs.map((pack) => joined(pack, grads));
-  const rawSquares = raw.map((gradient) => tf.square(gradient));
-  const gradNorm: Scalar = tf.sqrt(rawSquares.map((square) => tf.sum<Scalar>(square)).reduce((a, b) => tf.add(a, b)));
-  if (clipNorm === undefined) return { gradients: raw, squares: rawSquares, gradNorm };
+/** What gradients of this global norm are multiplied with. */
+export function clipping(gradNorm: Scalar, { clipNorm }: UpdateRules): Scalar {
   // As in PyTorch's clip_grad_norm_, whose 1e-6 keeps the quotient finite.
-  const clip = tf.minimum(tf.div(clipNorm, tf.add(gradNorm, 1e-6)), 1);
-  const gradients = raw.map((gradient) => tf.mul(gradient, clip));
-  return { gradients, squares: gradients.map((gradient) => tf.square(gradient)), gradNorm };
+  return clipNorm === undefined ? tf.scalar(1) : tf.minimum(tf.div(clipNorm, tf.add(gradNorm, 1e-6)), 1);
+}
+
+/** The gradients of each pack as they are used, and the norm of all as they were given. */
+export function clipped(packs: readonly Pack[], grads: Tensors, rules: UpdateRules) {
+  const raw = packs.map((pack) => joined(pack, grads));
+  const gradNorm = globalNorm(raw);
+  if (rules.clipNorm === undefined) return { gradients: raw, gradNorm };
+  const clip = clipping(gradNorm, rules);
+  return { gradients: raw.map((gradient) => tf.mul(gradient, clip)), gradNorm };
 }
 
 /** The learning rate of a pack. */
 export const rateOf = ({ scale }: Pack, lr: Scalar): Scalar => (scale === 1 ? lr : tf.mul(lr, scale));
-
-/**
- * Splits [sum of sizes] into parts of the given sizes, a few at a time: on WebGPU one op may write to no more tensors
- * than a shader has storage buffers, of which every device has 8, one being the input's.
- */
-function split(flat: Tensor, sizes: readonly number[]): Tensor[] {
-  if (sizes.length === 1) return [flat];
-  const each = Math.ceil(sizes.length / 7);
-  const groups = Array.from({ length: Math.ceil(sizes.length / each) }, (_, i) =>
-    sizes.slice(i * each, (i + 1) * each),
-  );
-  const totals = groups.map((group) => group.reduce((sum, size) => sum + size, 0));
-  return tf.split(flat, totals).flatMap((part, i) => split(part, groups[i]!));
-}

@@ -51,13 +51,15 @@ export function transformer(
   from = 0,
   branches?: Tensor2D,
 ): Tensor3D {
-  const parts = partsOf(tokens.shape[0], tokens.size * config.mlpRatio);
-  if (parts === 1) return throughBlocks(params, name, config, tokens, from, branches);
-  const factors = branches && tf.split<Tensor2D>(branches, parts, 1);
-  const passed = tf
-    .split<Tensor3D>(tokens, parts)
-    .map((part, i) => throughBlocks(params, name, config, part, from, factors?.[i]));
-  return tf.concat(passed);
+  const [batch, count, width] = tokens.shape;
+  const factors = branches && tf.split(branches, config.depth * BRANCHES); // each [1, B]
+  let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
+  for (let i = 0; i < config.depth; i++) {
+    const first = i === config.depth - 1 ? from : 0;
+    const own = factors?.slice(i * BRANCHES, (i + 1) * BRANCHES);
+    x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch, first, own);
+  }
+  return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count - from, width]);
 }
 
 /** tokens [B, N, D] as `transformer` takes them -> what each block makes of them, behind the final norm: [B, N, D] each. */
@@ -73,38 +75,6 @@ export function transformerLayers(
     x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch);
     return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count, width]);
   });
-}
-
-/** Values of a hidden layer, the largest between two blocks, that are computed at once. */
-const AT_ONCE = 2 ** 21;
-
-/**
- * In how many parts a batch goes through the blocks, given the size of all its hidden layer. No image sees another, so
- * it makes no difference but to memory: what one op wrote is still in the cache when the next one reads it.
- */
-export function partsOf(batch: number, hidden: number): number {
-  let parts = 1;
-  while (hidden / parts > AT_ONCE && batch % (2 * parts) === 0 && parts < 8) parts *= 2;
-  return parts;
-}
-
-function throughBlocks(
-  params: Tensors,
-  name: string,
-  config: TransformerConfig,
-  tokens: Tensor3D,
-  from: number,
-  branches?: Tensor2D,
-): Tensor3D {
-  const [batch, count, width] = tokens.shape;
-  const factors = branches && tf.split(branches, config.depth * BRANCHES); // each [1, B]
-  let x: Tensor2D = tf.reshape(tokens, [batch * count, width]);
-  for (let i = 0; i < config.depth; i++) {
-    const first = i === config.depth - 1 ? from : 0;
-    const own = factors?.slice(i * BRANCHES, (i + 1) * BRANCHES);
-    x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch, first, own);
-  }
-  return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count - from, width]);
 }
 
 /** x [B*N, D] -> [B*M, D], tokens `from` and later; `factors` of its two branches, [1, B] each. */

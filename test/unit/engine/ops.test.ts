@@ -184,7 +184,12 @@ describe.each(testable('onnx', 'onnx-plain', 'tensorflow'))(
             { name: 'equal', f: tf.equal, inputs },
             { name: 'sum', f: (x) => tf.sum(x), inputs: [inputs[0]!] },
             { name: 'max', f: (x) => tf.max(x), inputs: [inputs[0]!] },
-            { name: 'prod', f: (x) => tf.prod(x), inputs: [inputs[0]!] },
+            // Of few: what an integer does beyond its range is no two engines' agreement.
+            {
+              name: 'prod',
+              f: (x) => tf.prod(tf.slice(tf.reshape(x, [x.size]), 0, Math.min(x.size, 8))),
+              inputs: [inputs[0]!],
+            },
             { name: 'oneHot', f: (x) => tf.oneHot(x, 4, 2, -1), inputs: [inputs[0]!] },
           ]);
         }),

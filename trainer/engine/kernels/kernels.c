@@ -2,6 +2,7 @@
 #include "gemm.c"
 #include "attention.c"
 #include "columns.c"
+#include "optimizer.c"
 #include "rows.c"
 #include "windows.c"
 #include "kernels.h"
@@ -25,4 +26,6 @@ const Kernels KERNELS = {
     .standardizeColumnsGrad = standardizeColumnsGrad,
     .windowProduct = windowProduct,
     .windowInnerProduct = windowInnerProduct,
+    .adamw = adamw,
+    .squaredNorm = squaredNorm,
 };

@@ -4,6 +4,7 @@
 #include "attention.h"
 #include "columns.h"
 #include "gemm.h"
+#include "optimizer.h"
 #include "rows.h"
 #include "windows.h"
 
@@ -19,6 +20,8 @@ typedef struct {
   StandardizeColumnsOp *standardizeColumns;
   StandardizeColumnsGradOp *standardizeColumnsGrad;
   WindowOp *windowProduct, *windowInnerProduct;
+  AdamwOp *adamw;
+  SquaredNorm *squaredNorm;
 } Kernels;
 
 /* For this processor, or NULL where it has none of the instruction sets. */

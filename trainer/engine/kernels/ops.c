@@ -52,7 +52,7 @@ void *scratch(int slot, size_t bytes) {
 
 /* --- ops --- */
 
-enum { MOST_RANK = 8, MOST_INPUTS = 6, MOST_OUTPUTS = 3 };
+enum { MOST_RANK = 8, MOST_INPUTS = 6 };
 
 typedef struct {
   int64_t dims[MOST_RANK];
@@ -66,6 +66,7 @@ typedef struct {
   OrtCustomOp ort;
   const char *name;
   size_t inputs, optional, outputs;
+  int variadic; /* whether the last input, and the last of several outputs, stands for any number */
   int indices; /* the input that holds int32, or -1 */
   void (*run)(Call *call);
 } Op;
@@ -74,7 +75,7 @@ typedef struct {
 typedef struct {
   const Op *op;
   OrtApi api;
-  float alpha, eps, mean, scale;
+  float alpha, eps, mean, scale, beta1, beta2;
   int64_t transA, transB, heads, batch, from;
 } Kernel;
 
@@ -83,6 +84,7 @@ struct Call {
   const Kernel *kernel;
   OrtKernelContext *context;
   Pool pool;
+  size_t inputs;
   Tensor in[MOST_INPUTS];
   OrtStatus *failure; /* the first one */
 };
@@ -264,6 +266,54 @@ static void runWindowInnerProduct(Call *call) {
   if (!call->failure) kernels->windowInnerProduct(&call->pool, work);
 }
 
+/* The members of a pack, of which the inputs from `first` on hold the parameter, if `parameters`, and the gradient each. */
+static Member *membersOf(Call *call, size_t first, int parameters, size_t *count, size_t *size) {
+  const size_t each = parameters ? 2 : 1;
+  *count = (call->inputs - first) / each;
+  *size = 0;
+  Member *members = scratch(SLOT_MEMBERS, *count * sizeof *members);
+  for (size_t i = 0; i < *count; i++) {
+    const Tensor gradient = tensorOf(call, first + each * i + each - 1);
+    members[i] = (Member){.first = *size, .size = gradient.size, .gradient = gradient.data};
+    *size += gradient.size;
+    if (!parameters) continue;
+    const Tensor parameter = tensorOf(call, first + each * i);
+    members[i].parameter = parameter.data;
+    members[i].next = outputLike(call, 2 + i, &parameter);
+  }
+  return members;
+}
+
+/* scalars [4]: rate, floor, keep, clip; the moments m and v; then of each member the parameter and its gradient. */
+static void runAdamw(Call *call) {
+  const float *scalars = call->in[0].data;
+  Adamw work = {.beta1 = call->kernel->beta1,
+                .beta2 = call->kernel->beta2,
+                .rate = scalars[0],
+                .floor = scalars[1],
+                .keep = scalars[2],
+                .clip = scalars[3],
+                .m = call->in[1].data,
+                .v = call->in[2].data,
+                .nextM = outputLike(call, 0, &call->in[1]),
+                .nextV = outputLike(call, 1, &call->in[2])};
+  work.members = membersOf(call, 3, 1, &work.count, &work.size);
+  if (!call->failure) kernels->adamw(&call->pool, work);
+}
+
+static void runSquaredNorm(Call *call) {
+  size_t count, size;
+  const Member *members = membersOf(call, 0, 0, &count, &size);
+  float *to = output(call, 0, NULL, 0);
+  if (!call->failure) *to = kernels->squaredNorm(&call->pool, count, size, members);
+}
+
+/* The first input, once the second one is there. */
+static void runAfter(Call *call) {
+  float *to = outputLike(call, 0, &call->in[0]);
+  if (!call->failure) memcpy(to, call->in[0].data, call->in[0].size * sizeof(float));
+}
+
 /* --- what the runtime asks of an op --- */
 
 static const char *getName(const OrtCustomOp *op) { return ((const Op *)op)->name; }
@@ -275,9 +325,14 @@ static int getInputType(const OrtCustomOp *op, size_t index) {
 }
 static int getOutputType(const OrtCustomOp *op, size_t index) { return (void)op, (void)index, ORT_FLOAT; }
 static int getInputCharacteristic(const OrtCustomOp *op, size_t index) {
-  return index + ((const Op *)op)->optional >= ((const Op *)op)->inputs ? ORT_OPTIONAL : ORT_REQUIRED;
+  const Op *own = (const Op *)op;
+  if (own->variadic && index + 1 == own->inputs) return ORT_VARIADIC;
+  return index + own->optional >= own->inputs ? ORT_OPTIONAL : ORT_REQUIRED;
 }
-static int getOutputCharacteristic(const OrtCustomOp *op, size_t index) { return (void)op, (void)index, ORT_REQUIRED; }
+static int getOutputCharacteristic(const OrtCustomOp *op, size_t index) {
+  const Op *own = (const Op *)op;
+  return own->variadic && own->outputs > 1 && index + 1 == own->outputs ? ORT_VARIADIC : ORT_REQUIRED;
+}
 static int getMemory(const OrtCustomOp *op, size_t index) { return (void)op, (void)index, 0; }
 static int one(const OrtCustomOp *op) { return (void)op, 1; }
 static int anyVersion(const OrtCustomOp *op) { return (void)op, INT32_MAX; }
@@ -301,6 +356,8 @@ static OrtStatus *createKernel(const OrtCustomOp *op, OrtApi api, const OrtKerne
   readFloat(api, info, "eps", &kernel->eps);
   readFloat(api, info, "mean", &kernel->mean);
   readFloat(api, info, "scale", &kernel->scale);
+  readFloat(api, info, "beta1", &kernel->beta1);
+  readFloat(api, info, "beta2", &kernel->beta2);
   readInt(api, info, "transA", &kernel->transA);
   readInt(api, info, "transB", &kernel->transB);
   readInt(api, info, "heads", &kernel->heads);
@@ -316,14 +373,13 @@ static OrtStatus *compute(void *given, OrtKernelContext *context) {
   const Kernel *kernel = given;
   Call call = {.kernel = kernel, .context = context};
   call.pool = (Pool){runInPool, &call};
-  size_t count = 0;
-  failed(&call, ortInputCount(kernel->api, context, &count));
-  for (size_t i = 0; i < count && i < MOST_INPUTS; i++) call.in[i] = tensorOf(&call, i);
+  failed(&call, ortInputCount(kernel->api, context, &call.inputs));
+  for (size_t i = 0; i < call.inputs && i < MOST_INPUTS; i++) call.in[i] = tensorOf(&call, i);
   if (!call.failure) kernel->op->run(&call);
   return call.failure;
 }
 
-#define OP(opName, inputCount, optionalCount, outputCount, intInput, function)                                       \
+#define OP(opName, inputCount, optionalCount, outputCount, intInput, isVariadic, function)                                       \
   {.ort = {.version = ORT_VERSION,                                                                                   \
            .getName = getName,                                                                                       \
            .getProvider = getProvider,                                                                               \
@@ -343,23 +399,26 @@ static OrtStatus *compute(void *given, OrtKernelContext *context) {
            .computeOrFail = compute,                                                                                 \
            .getStartVersion = one,                                                                                   \
            .getEndVersion = anyVersion},                                                                             \
-   .name = opName, .inputs = inputCount, .optional = optionalCount, .outputs = outputCount, .indices = intInput,     \
+   .name = opName, .inputs = inputCount, .optional = optionalCount, .outputs = outputCount, .indices = intInput, .variadic = isVariadic, \
    .run = function}
 
 static const Op ops[] = {
-    OP("Gemm", 3, 1, 1, -1, runGemm),
-    OP("ErfGate", 1, 0, 1, -1, runErfGate),
-    OP("ErfGateGrad", 2, 0, 1, -1, runErfGateGrad),
-    OP("ReluGrad", 2, 0, 1, -1, runReluGrad),
-    OP("Standardize", 1, 0, 2, -1, runStandardize),
-    OP("StandardizeGrad", 3, 0, 1, -1, runStandardizeGrad),
-    OP("Attention", 1, 0, 2, -1, runAttention),
-    OP("AttentionGrad", 4, 0, 1, -1, runAttentionGrad),
-    OP("ColumnSums", 1, 0, 1, -1, runColumnSums),
-    OP("StandardizeColumns", 3, 0, 3, -1, runStandardizeColumns),
-    OP("StandardizeColumnsGrad", 5, 0, 3, -1, runStandardizeColumnsGrad),
-    OP("WindowProduct", 3, 0, 1, 1, runWindowProduct),
-    OP("WindowInnerProduct", 3, 0, 1, 1, runWindowInnerProduct),
+    OP("Gemm", 3, 1, 1, -1, 0, runGemm),
+    OP("ErfGate", 1, 0, 1, -1, 0, runErfGate),
+    OP("ErfGateGrad", 2, 0, 1, -1, 0, runErfGateGrad),
+    OP("ReluGrad", 2, 0, 1, -1, 0, runReluGrad),
+    OP("Standardize", 1, 0, 2, -1, 0, runStandardize),
+    OP("StandardizeGrad", 3, 0, 1, -1, 0, runStandardizeGrad),
+    OP("Attention", 1, 0, 2, -1, 0, runAttention),
+    OP("AttentionGrad", 4, 0, 1, -1, 0, runAttentionGrad),
+    OP("ColumnSums", 1, 0, 1, -1, 0, runColumnSums),
+    OP("StandardizeColumns", 3, 0, 3, -1, 0, runStandardizeColumns),
+    OP("StandardizeColumnsGrad", 5, 0, 3, -1, 0, runStandardizeColumnsGrad),
+    OP("WindowProduct", 3, 0, 1, 1, 0, runWindowProduct),
+    OP("WindowInnerProduct", 3, 0, 1, 1, 0, runWindowInnerProduct),
+    OP("Adamw", 4, 0, 3, -1, 1, runAdamw),
+    OP("SquaredNorm", 1, 0, 1, -1, 1, runSquaredNorm),
+    OP("After", 2, 0, 1, -1, 0, runAfter),
 };
 
 /* The instruction set that the kernels of this processor use, or NULL where there are none for it. */

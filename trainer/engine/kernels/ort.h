@@ -25,7 +25,7 @@ typedef struct {
 
 enum { ORT_FAIL = 1, ORT_INVALID_ARGUMENT = 2 };
 enum { ORT_FLOAT = 1, ORT_INT32 = 6 };
-enum { ORT_REQUIRED = 0, ORT_OPTIONAL = 1 };
+enum { ORT_REQUIRED = 0, ORT_OPTIONAL = 1, ORT_VARIADIC = 2 };
 
 #define ORT_FUNCTION(api, place, ...) ((OrtStatus * (*)(__VA_ARGS__))(api)[place])
 #define ortCreateStatus(api, code, text) ((OrtStatus * (*)(int, const char *))(api)[0])(code, text)

@@ -6,6 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#else
+#include <immintrin.h>
+#endif
+
 /* Floats in a vector, and the rows and vectors of the tile of a product that stays in registers: as many sums as there
  * are registers, less those that the operands take. */
 #if defined(__AVX512F__)
@@ -32,6 +38,17 @@ INLINE Vector splat(float value) { return (Vector){0} + value; }
 /* a where a comparison holds, else b. */
 INLINE Vector choose(IntVector holds, Vector a, Vector b) {
   return (Vector)((holds & (IntVector)a) | (~holds & (IntVector)b));
+}
+
+/* The one function that the extension lacks. */
+INLINE Vector squareRoot(Vector value) {
+#if defined(__AVX512F__)
+  return (Vector)_mm512_sqrt_ps((__m512)value);
+#elif defined(__AVX2__)
+  return (Vector)_mm256_sqrt_ps((__m256)value);
+#else
+  return (Vector)vsqrtq_f32((float32x4_t)value);
+#endif
 }
 
 INLINE float sum(Vector value) {

@@ -3,7 +3,7 @@
  * as few as ONNX Runtime's operators allow.
  */
 import type { Graph, Value } from '../graph';
-import { cast, kernelNode, lower, reshape, shaped } from './kernel';
+import { lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
 import { columnSums } from './reduce';
 
@@ -11,9 +11,8 @@ const add = (graph: Graph, a: Value, b: Value) => graph.node('Add', [a, b], a);
 const sub = (graph: Graph, a: Value, b: Value) => graph.node('Sub', [a, b], a);
 const mul = (graph: Graph, a: Value, b: Value) => graph.node('Mul', [a, b], a);
 
-/** s -> s Phi, where Phi = (1 + erf(s)) / 2; and what the gradient takes: Phi, or s itself where that is as quick. */
+/** s -> s Phi, where Phi = (1 + erf(s)) / 2; and Phi for the gradient. */
 lower<unknown, { s: Value }>('TesseraErfGate', ({ s }, graph) => {
-  if (graph.kernels) return [kernelNode(graph, 'ErfGate', [s], [s])[0]!, s];
   // (1 + erf) / 2 in one pass: a hard sigmoid does not clip what lies between -1 and 1.
   const attributes = { alpha: { float: 0.5 }, beta: { float: 0.5 } };
   const phi = graph.node('HardSigmoid', [graph.node('Erf', [s], s)], s, attributes);
@@ -22,17 +21,9 @@ lower<unknown, { s: Value }>('TesseraErfGate', ({ s }, graph) => {
 
 /** dy (Phi + s exp(-s²) / sqrt(pi)), the factor put into the exponent. */
 lower<unknown, { dy: Value; s: Value; phi: Value }>('TesseraErfGateGrad', ({ dy, s, phi }, graph) => {
-  if (graph.kernels) return kernelNode(graph, 'ErfGateGrad', [dy, s], [s]);
   const exponent = graph.node('Sub', [graph.scalar(-Math.log(Math.PI) / 2), mul(graph, s, s)], s);
   const density = mul(graph, s, graph.node('Exp', [exponent], s));
   return mul(graph, dy, add(graph, phi, density));
-});
-
-// By a product: ONNX Runtime's Where takes ten times as long.
-lower<unknown, { dy: Value; y: Value }>('TesseraReluGrad', ({ dy, y }, graph) => {
-  if (graph.kernels) return kernelNode(graph, 'ReluGrad', [dy, y], [dy]);
-  const positive = graph.node('Greater', [y, graph.scalar(0)], shaped(y.shape, 'bool'));
-  return mul(graph, dy, cast(graph, positive, 'float32'));
 });
 
 interface Mean {
@@ -43,8 +34,6 @@ interface Mean {
 lower<{ eps: number } & Mean, { x: Value }>('TesseraStandardize', ({ x }, graph, { eps, mean }) => {
   const width = x.shape.at(-1)!;
   const row = shaped([...x.shape.slice(0, -1), 1]);
-  if (graph.kernels)
-    return kernelNode(graph, 'Standardize', [x], [x, row], { eps: { float: eps }, mean: { float: mean } });
   const attributes = { axis: -1, epsilon: { float: eps } };
   const inputs = [x, graph.full(1, [width]), graph.full(mean, [width])];
   const [y, , rate] = graph.multi('LayerNormalization', inputs, [x, row, row], attributes);
@@ -53,7 +42,6 @@ lower<{ eps: number } & Mean, { x: Value }>('TesseraStandardize', ({ x }, graph,
 
 /** With n = y - mean: (dy - <dy> - n <dy n>) rate, where <.> is the mean over a row and <dy n> = <dy y> - mean <dy>. */
 lower<Mean, { dy: Value; y: Value; rate: Value }>('TesseraStandardizeGrad', ({ dy, y, rate }, graph, { mean }) => {
-  if (graph.kernels) return kernelNode(graph, 'StandardizeGrad', [dy, y, rate], [dy], { mean: { float: mean } });
   const average = (value: Value) =>
     graph.node('ReduceMean', [value, graph.ints([-1])], shaped(rate.shape), { keepdims: 1 });
   const times = (value: Value) => mul(graph, value, graph.scalar(mean));
@@ -78,8 +66,6 @@ function rateOf(graph: Graph, variance: Value, eps: number): Value {
 lower<{ eps: number }, { x: Value; scale: Value; shift: Value }>(
   'TesseraStandardizeColumns',
   ({ x, scale, shift }, graph, { eps }) => {
-    if (graph.kernels)
-      return kernelNode(graph, 'StandardizeColumns', [x, scale, shift], [x, scale, scale], { eps: { float: eps } });
     const mean = columnMeans(graph, x); // [1, C]
     const centred = sub(graph, x, mean);
     const variance = reshape(graph, columnMeans(graph, mul(graph, centred, centred)), scale.shape); // [C]
@@ -97,10 +83,6 @@ interface Columns {
 /** With n = (x - mean) rate: (dy - <dy> - n <dy n>) rate scale, where <.> is the mean over a column; and <dy n> R, <dy> R. */
 lower<{ eps: number }, Columns & { dy: Value }>('TesseraStandardizeColumnsGrad', (given, graph, { eps }) => {
   const { dy, x, scale, mean, variance } = given;
-  if (graph.kernels) {
-    const inputs = [dy, x, scale, mean, variance];
-    return kernelNode(graph, 'StandardizeColumnsGrad', inputs, [dy, scale, scale], { eps: { float: eps } });
-  }
   const rate = rateOf(graph, variance, eps); // [C]
   const centred = sub(graph, x, mean);
   const first = columnMeans(graph, dy); // [1, C]
@@ -148,14 +130,9 @@ function parted(graph: Graph, x: Value, { batch, heads }: Heads): Value {
   return reshape(graph, turned, [batch * heads, tokens, width]);
 }
 
-/** y [B*M, D], and for the gradient the weights, or with kernels the logs of their sums, which take no memory to speak of. */
+/** y [B*M, D], and the weights for the gradient. */
 lower<Attributes, { qkv: Value }>('TesseraAttention', ({ qkv }, graph, attributes) => {
-  const { batch, heads, from, scale } = attributes;
-  if (graph.kernels) {
-    const queries = qkv.shape[0]! / batch - from;
-    const outputs = [shaped([batch * queries, qkv.shape[1]! / 3]), shaped([batch * heads, queries])];
-    return kernelNode(graph, 'Attention', [qkv], outputs, { batch, heads, from, scale: { float: scale } });
-  }
+  const { scale } = attributes;
   const [q, k, v] = apart(graph, qkv, attributes);
   const logits = matMul(graph, q, k, { transposeB: true, alpha: scale }); // [B*H, M, N]
   const weights = graph.node('Softmax', [logits], logits, { axis: -1 });
@@ -166,15 +143,11 @@ interface AttentionGrad {
   dy: Value;
   qkv: Value;
   y: Value;
-  /** The second result of `TesseraAttention`. */
+  /** The weights. */
   kept: Value;
 }
 lower<Attributes, AttentionGrad>('TesseraAttentionGrad', ({ dy, qkv, y, kept }, graph, attributes) => {
   const { batch, heads, from, scale } = attributes;
-  if (graph.kernels) {
-    const kernelAttributes = { batch, heads, from, scale: { float: scale } };
-    return kernelNode(graph, 'AttentionGrad', [qkv, dy, y, kept], [qkv], kernelAttributes);
-  }
   const [q, k, v] = apart(graph, qkv, attributes);
   const [dHeads, own] = [parted(graph, dy, attributes), parted(graph, y, attributes)]; // [B*H, M, d]
   // The softmax's row sums of dweights * weights are those of dy * y, which are shorter (Dao et al. 2022).

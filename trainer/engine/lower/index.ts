@@ -5,3 +5,4 @@ import './shape';
 import './fused';
 import './conv';
 import './pool';
+import './own';

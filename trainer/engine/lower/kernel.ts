@@ -1,7 +1,7 @@
-import { registerKernel, type KernelFunc } from '@tensorflow/tfjs-core';
+import { getKernel, registerKernel, unregisterKernel, type KernelFunc } from '@tensorflow/tfjs-core';
 import { KERNELS, type ElementType, type Graph, type Node, type Value } from '../graph';
 import { size } from '../shapes';
-import { tracer, TRACE } from '../tracer';
+import { tracer, TRACE, TRACE_WITH_KERNELS } from '../tracer';
 
 type Attributes = Readonly<Record<string, unknown>>;
 type Inputs = Readonly<Record<string, Value>>;
@@ -11,7 +11,7 @@ type Lowering<I, A> = (inputs: I, graph: Graph, attributes: A) => Value | Value[
  * Registers how one tfjs kernel is written in ONNX. The lowering sees its inputs as graph
  * values under tfjs's input names, and tfjs's attributes.
  */
-export function lower<A = Attributes, I = Inputs>(kernelName: string, lowering: Lowering<I, A>): void {
+function register<A, I>(backendName: string, kernelName: string, lowering: Lowering<I, A>): void {
   const kernelFunc: KernelFunc = ({ inputs, attrs }) => {
     const values = Object.fromEntries(
       Object.entries(inputs)
@@ -21,7 +21,18 @@ export function lower<A = Attributes, I = Inputs>(kernelName: string, lowering: 
     const result = lowering(values as I, tracer.graph(), (attrs ?? {}) as A);
     return Array.isArray(result) ? result.map((value) => tracer.tensorInfo(value)) : tracer.tensorInfo(result);
   };
-  registerKernel({ kernelName, backendName: TRACE, kernelFunc });
+  registerKernel({ kernelName, backendName, kernelFunc });
+}
+
+/** How a kernel is lowered in every graph. */
+export function lower<A = Attributes, I = Inputs>(kernelName: string, lowering: Lowering<I, A>): void {
+  for (const backend of [TRACE, TRACE_WITH_KERNELS]) register(backend, kernelName, lowering);
+}
+
+/** How a kernel is lowered in graphs that have this engine's own, whatever it is elsewhere. */
+export function lowerOwn<A = Attributes, I = Inputs>(kernelName: string, lowering: Lowering<I, A>): void {
+  if (getKernel(kernelName, TRACE_WITH_KERNELS)) unregisterKernel(kernelName, TRACE_WITH_KERNELS);
+  register(TRACE_WITH_KERNELS, kernelName, lowering);
 }
 
 /** A node of one of this engine's own kernels, for a graph that has them. */
