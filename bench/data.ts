@@ -140,7 +140,8 @@ async function measure(what: string, work: () => Promise<number>, peer?: Peer): 
     const before = cpuSeconds();
     await work();
     rates.push(Math.round(images / (cpuSeconds() - before)));
-    for (const ms of (await peer?.run(1)) ?? []) peerRates.push(Math.round((images / ms) * 1e3));
+    const theirs = peer?.name ? await peer.ask<number[]>(1) : [];
+    for (const ms of theirs) peerRates.push(Math.round((images / ms) * 1e3));
   }
   const row = { what, images, perSecond: median(rates), slowest: Math.min(...rates), fastest: Math.max(...rates) };
   return peer?.name ? { ...row, peer: peer.name, peerPerSecond: median(peerRates) } : row;

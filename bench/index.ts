@@ -11,11 +11,13 @@ import { health } from './health';
 import { enginesTable, withSoftwareGpu } from './engines';
 import { map } from './map';
 import { methods } from './methods';
+import { own } from './own';
 import { step } from './step';
 import { tensorflow } from './tensorflow';
 
 const benches: Record<string, (options: Record<string, string | undefined>) => Promise<unknown>> = {
   step,
+  own,
   data,
   map,
   agreement,
@@ -36,6 +38,7 @@ const { positionals, values } = parseArgs({
     budget: { type: 'string' },
     seeds: { type: 'string' },
     only: { type: 'string' },
+    config: { type: 'string' },
     embeddings: { type: 'string' },
     run: { type: 'string' },
   },

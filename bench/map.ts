@@ -85,10 +85,10 @@ async function compare(engine: Engine, points: Embeddings, scratch: string): Pro
     const { user, system } = process.cpuUsage(before.cpu);
     own.cpu.push((user + system) / 1e3);
     for (const [i, { peer, out }] of there.entries()) {
-      const [wall, cpu] = await peer.run(1);
+      const [wall, cpu] = await peer.ask<[number, number]>(1);
       const theirs = measured[i + 1]!;
-      theirs.wall.push(wall!);
-      theirs.cpu.push(cpu!);
+      theirs.wall.push(wall);
+      theirs.cpu.push(cpu);
       const bytes = await readFile(out);
       theirs.coordinates = new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
     }

@@ -1,16 +1,19 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** A peer in Python that takes one request a line: a number of steps, answered by their times in ms. */
+/** A process that is asked something a line, in JSON, and answers so. */
 export interface Peer {
-  /** What it is, or null when it cannot run here; then `run` gives no times. */
+  /** What it is, or null when it cannot run here; then it answers nothing. */
   readonly name: string | null;
   readonly missing: string;
-  run(steps: number): Promise<number[]>;
+  /** What it said of itself besides. */
+  readonly facts: Readonly<Record<string, number>>;
+  ask<T>(request: unknown): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -22,10 +25,22 @@ export async function askPeer<T>(script: string, config: unknown): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-export async function startPeer(script: string, config: unknown): Promise<Peer> {
+/** One in Python. */
+export function startPeer(script: string, config: unknown): Promise<Peer> {
   // As a person starts it: what this process was given for the trainer's sake is not for the peer.
   const { GLIBC_TUNABLES: _, ...env } = process.env;
-  const child = spawn(python, [peerFile(script), JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'], env });
+  return start(spawn(python, [peerFile(script), JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'], env }));
+}
+
+/** This engine, as `bench own` (own.ts). */
+export const startOwn = (config: unknown): Promise<Peer> =>
+  start(
+    spawn(process.execPath, [process.argv[1]!, 'own', '--config', JSON.stringify(config)], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }),
+  );
+
+async function start(child: ChildProcessByStdio<Writable, Readable, Readable>): Promise<Peer> {
   let complaint = '';
   child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
   child.on('error', (error) => (complaint += error.message));
@@ -36,21 +51,23 @@ export async function startPeer(script: string, config: unknown): Promise<Peer> 
     return line.done ? undefined : (JSON.parse(line.value) as unknown);
   };
   const hello = (await answer()) as { name: string } | undefined;
-  if (!hello) {
-    const missing = complaint.trim().split('\n').at(-1) ?? `${python} gave no answer`;
-    return { name: null, missing, run: () => Promise.resolve([]), stop: () => Promise.resolve() };
-  }
+  const { name = null, ...facts } = hello ?? {};
+  const missing = name === null ? (complaint.trim().split('\n').at(-1) ?? 'it gave no answer') : '';
+  const ask = async <T>(request: unknown): Promise<T> => {
+    if (name === null) throw new Error(missing);
+    child.stdin.write(`${JSON.stringify(request)}\n`);
+    const given = (await answer()) as T | undefined;
+    if (given === undefined) throw new Error(`${name} ended early: ${complaint}`);
+    return given;
+  };
   return {
-    name: hello.name,
-    missing: '',
-    async run(steps) {
-      child.stdin.write(`${steps}\n`);
-      const times = (await answer()) as number[] | undefined;
-      if (!times) throw new Error(`${script} ended early: ${complaint}`);
-      return times;
-    },
+    name,
+    missing,
+    facts,
+    ask,
     stop: () =>
       new Promise((resolve) => {
+        if (child.exitCode !== null) return resolve();
         child.on('close', () => resolve());
         child.stdin.end();
       }),

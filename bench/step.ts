@@ -1,146 +1,136 @@
 /**
- * One optimizer step (forward, backward, update) of a masked autoencoder and of SimCLR with a residual network on the
- * compiled CPU engine and in eager PyTorch: same model, batch and optimizer, two threads each, taking turns.
+ * One optimizer step (forward, backward, update), and one batch of embeddings, on the compiled CPU engine and in PyTorch:
+ * same model, batch and optimizer, two threads each, each in a process of its own, taking turns.
  */
-import { createEngine } from '../trainer/engine/index';
-import { createMethod } from '../trainer/methods/index';
-import { adamw } from '../trainer/nn/adamw';
-import { sgd } from '../trainer/nn/sgd';
-import { trained, trainStep } from '../trainer/nn/train-step';
-import { random } from '../trainer/random/random';
-import { PretrainConfig } from '../protocol/config';
 import { median } from './median';
-import { startPeer } from './peer';
+import { startOwn, startPeer, type Peer } from './peer';
 
 const THREADS = 2;
-const IMAGE_SIZE = 32;
-const LEARNING_RATE = 1e-3;
+const ROUNDS = 5;
 
-const mae = { peer: 'mae_torch.py', optimizer: adamw({ betas: [0.9, 0.95], weightDecay: 0.05 }) };
+const adamw = { type: 'adamw', betas: [0.9, 0.95], weightDecay: 0.05 };
 
+/** `compiled`: also beside torch.compile. */
 const configs = [
   {
-    ...mae,
     name: 'MAE small, batch 64',
-    batch: 64,
+    peer: 'mae_torch.py',
+    compiled: true,
     steps: 8,
-    pretrain: {
-      backbone: { patchSize: 4, width: 128, depth: 6, heads: 4 },
+    config: {
+      ...{ batch: 64, imageSize: 32, optimizer: adamw },
+      backbone: { type: 'vit', patchSize: 4, width: 128, depth: 6, heads: 4 },
       decoder: { width: 64, depth: 2, heads: 4 },
     },
   },
   {
-    ...mae,
-    name: 'ViT-Ti/2, batch 32',
-    batch: 32,
+    name: 'MAE ViT-Ti/2, 32 px, batch 32',
+    peer: 'mae_torch.py',
+    compiled: true,
     steps: 2,
-    pretrain: {
-      backbone: { patchSize: 2, width: 192, depth: 12, heads: 3 },
+    config: {
+      ...{ batch: 32, imageSize: 32, optimizer: adamw },
+      backbone: { type: 'vit', patchSize: 2, width: 192, depth: 12, heads: 3 },
       decoder: { width: 192, depth: 4, heads: 3 },
     },
   },
   {
-    name: 'SimCLR, ResNet-18, two views of 32',
-    batch: 32,
-    steps: 2,
+    name: 'MAE ViT-S/16, 96 px, batch 32',
+    peer: 'mae_torch.py',
+    compiled: true,
+    steps: 3,
+    config: {
+      ...{ batch: 32, imageSize: 96, optimizer: adamw },
+      backbone: { type: 'vit', patchSize: 16, width: 384, depth: 12, heads: 6 },
+      decoder: { width: 192, depth: 4, heads: 3 },
+    },
+  },
+  {
+    name: 'SimCLR, ResNet-18, 32 px, batch 64',
     peer: 'simclr_torch.py',
-    optimizer: sgd({ momentum: 0.9, weightDecay: 1e-4 }),
-    pretrain: {
-      method: 'simclr',
+    compiled: false,
+    steps: 2,
+    config: {
+      ...{ method: 'simclr', batch: 64, imageSize: 32 },
+      optimizer: { type: 'sgd', weightDecay: 1e-4 },
       backbone: { type: 'resnet18', stem: 'cifar' },
       projector: { layers: 2, hidden: 512, output: 128 },
       temperature: 0.5,
     },
   },
+  {
+    name: 'DINO ViT-Ti/4, 32 px, batch 32',
+    peer: 'dino_torch.py',
+    compiled: true,
+    steps: 2,
+    config: {
+      ...{ method: 'dino', batch: 32, imageSize: 32, localSize: 16, localViews: 6, optimizer: adamw },
+      backbone: { type: 'vit', patchSize: 4, width: 192, depth: 12, heads: 3 },
+      head: { hidden: 512, bottleneck: 128, prototypes: 4096 },
+    },
+  },
 ];
-type Config = (typeof configs)[number];
-
-const ROUNDS = 5;
 
 interface Row {
-  config: string;
-  engine: string;
-  msPerStep: number;
-  peer: string | null;
-  peerMsPerStep: number | null;
-  ratio: number | null;
-  buildMs: number;
+  readonly config: string;
+  readonly engine: string;
+  readonly buildMs: number;
+  readonly ms: number;
+  readonly peer: string;
+  readonly peerMs: number;
+  /** Of our time to the peer's, for the step, the embedding and the peak of memory. */
+  readonly step: number;
+  readonly embed: number | null;
+  readonly memory: number;
+  /** GFLOP/s of the step's products over the whole step, and of a large square product here and in the peer. */
+  readonly rate: number;
+  readonly square: number;
+  readonly peerSquare: number;
 }
 
-export async function step(): Promise<Row[]> {
+export async function step({ only = '' }: { only?: string }): Promise<Row[]> {
   const rows: Row[] = [];
-  for (const config of configs) {
-    const own = await compiled(config);
-    const { batch, pretrain } = config;
-    const peer = await startPeer(config.peer, { ...pretrain, batch, imageSize: IMAGE_SIZE, threads: THREADS });
-    if (!peer.name) console.log(`No peer: ${peer.missing}`);
-    const times = { own: [] as number[], peer: [] as number[] };
-    for (let round = 0; round < ROUNDS; round++) {
-      times.own.push(...(await own.run(config.steps)));
-      times.peer.push(...(await peer.run(config.steps)));
+  for (const { name, peer, compiled, steps, config } of configs.filter((each) => each.name.includes(only))) {
+    const given = { ...config, threads: THREADS };
+    for (const compile of compiled ? [false, true] : [false]) {
+      const sides = [await startOwn(given), await startPeer(peer, { ...given, compile })] as const;
+      for (const side of sides) if (side.name === null) console.log(`Cannot be measured: ${side.missing}`);
+      if (sides.every((side) => side.name !== null)) rows.push({ config: name, ...(await compared(sides, steps)) });
+      for (const side of sides) await side.stop();
     }
-    await peer.stop();
-    const msPerStep = median(times.own);
-    const peerMsPerStep = peer.name ? median(times.peer) : null;
-    rows.push({
-      config: config.name,
-      engine: own.engine,
-      msPerStep,
-      peer: peer.name,
-      peerMsPerStep,
-      ratio: peerMsPerStep === null ? null : msPerStep / peerMsPerStep,
-      buildMs: own.buildMs,
-    });
-    own.dispose();
   }
-  console.table(rows);
+  console.table(rows.map((row) => ({ ...row, engine: undefined })));
   return rows;
 }
 
-async function compiled(config: Config) {
-  const engine = await createEngine({ engine: 'onnx', device: 'cpu', threads: THREADS });
-  const { batch, optimizer } = config;
-  const method = createMethod(PretrainConfig.parse(config.pretrain), IMAGE_SIZE);
-  const params = method.init(0);
-  const initial = { ...params, ...optimizer.init(trained(params)) };
-  const scalar = { shape: [], dtype: 'float32' as const };
-  const inputs = method.inputs(batch);
-  const started = performance.now();
-  const program = await engine.compile(trainStep(method, optimizer), {
-    state: initial,
-    inputs: { ...inputs, lr: scalar, step: scalar },
-  });
-  const buildMs = performance.now() - started;
-  const state = engine.upload(initial);
-  const draws = random(0, 'images');
-  const images = Object.fromEntries(
-    Object.keys(method.views).map((view) => {
-      const length = batch * IMAGE_SIZE * IMAGE_SIZE * 3;
-      return [view, Float32Array.from({ length }, () => draws.normal())];
-    }),
-  );
-  let done = 0;
-  const one = async () => {
-    const from = performance.now();
-    const drawn = method.draw(batch, random(0, 'mask', done));
-    const at = { lr: Float32Array.of(LEARNING_RATE), step: Float32Array.of(++done) };
-    await program.run(state, { ...images, ...drawn, ...at });
-    return performance.now() - from;
-  };
-  await one(); // the first steps allocate
-  await one();
+async function compared([own, peer]: readonly [Peer, Peer], steps: number): Promise<Omit<Row, 'config'>> {
+  const times = { own: [] as number[], peer: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    times.own.push(...(await timesOf(own, 'step', steps)));
+    times.peer.push(...(await timesOf(peer, 'step', steps)));
+  }
+  const [ms, peerMs] = [median(times.own), median(times.peer)];
+  const memory = (await asked(own, 'peak')) / (await asked(peer, 'peak'));
+  const embeds = { own: [] as number[], peer: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    embeds.own.push(...(await timesOf(own, 'embed', 3)));
+    embeds.peer.push(...(await timesOf(peer, 'embed', 3)));
+  }
   return {
-    engine: engine.description,
-    buildMs,
-    async run(steps: number) {
-      const times: number[] = [];
-      for (let i = 0; i < steps; i++) times.push(await one());
-      return times;
-    },
-    dispose() {
-      state.dispose();
-      program.dispose();
-      engine.dispose();
-    },
+    engine: own.name!,
+    buildMs: own.facts.buildMs!,
+    ms,
+    peer: peer.name!,
+    peerMs,
+    step: ms / peerMs,
+    embed: median(embeds.own) / median(embeds.peer),
+    memory,
+    rate: own.facts.productFlops! / ms / 1e6,
+    square: await asked(own, 'products'),
+    peerSquare: await asked(peer, 'products'),
   };
 }
+
+/** Of so many steps or embeddings, in ms. */
+const timesOf = (side: Peer, what: 'step' | 'embed', count: number) => side.ask<number[]>({ do: what, count });
+const asked = (side: Peer, what: 'peak' | 'products') => side.ask<number>({ do: what });

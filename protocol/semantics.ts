@@ -107,6 +107,12 @@ const LEAST_CELL = 5;
 
 /** What the pretext task asks of the other values. */
 function checkMethod({ data, pretrain }: ExperimentConfig, complain: Complain): void {
+  if (pretrain.gradientCheckpointing && pretrain.backbone.type !== 'vit') {
+    complain(
+      ['pretrain', 'gradientCheckpointing'],
+      `Only the blocks of a "vit" can be computed again for the gradient, not those of a "${pretrain.backbone.type}"; remove "gradientCheckpointing", or lower "batchSize".`,
+    );
+  }
   switch (pretrain.method) {
     case 'mae':
       checkTransformer(pretrain.decoder, ['pretrain', 'decoder'], complain);

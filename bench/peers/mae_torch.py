@@ -1,33 +1,9 @@
-"""The MAE step in eager PyTorch, as one would write it for speed: fused attention, fused AdamW.
-
-Takes a config as JSON; answers each line with a number of steps by a JSON list of their times in ms.
-"""
-import json
-import sys
-import time
-
+"""The MAE step in PyTorch, as one would write it for speed: fused attention, fused AdamW."""
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-
-class Block(nn.Module):
-    def __init__(self, width, heads):
-        super().__init__()
-        self.heads = heads
-        self.norm1 = nn.LayerNorm(width, eps=1e-6)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.up = nn.Linear(width, 4 * width)
-        self.down = nn.Linear(4 * width, width)
-
-    def forward(self, x):
-        b, n, d = x.shape
-        q, k, v = self.qkv(self.norm1(x)).view(b, n, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v)
-        x = x + self.out(attended.transpose(1, 2).reshape(b, n, d))
-        return x + self.down(F.gelu(self.up(self.norm2(x))))
+from harness import adamw, config, serve
+from vit import Block
 
 
 class Mae(nn.Module):
@@ -37,7 +13,7 @@ class Mae(nn.Module):
         self.patches = (image_size // self.patch) ** 2
         self.visible = int(self.patches * (1 - mask_ratio))
         values, width, narrow = 3 * self.patch**2, backbone["width"], decoder["width"]
-        self.embed = nn.Linear(values, width)
+        self.patch_embedding = nn.Linear(values, width)
         # Fixed positions, as in MAE; their values do not matter to the time.
         self.register_buffer("encoder_positions", torch.randn(self.patches, width))
         self.encoder = nn.Sequential(*[Block(width, backbone["heads"]) for _ in range(backbone["depth"])])
@@ -63,7 +39,7 @@ class Mae(nn.Module):
         shuffle = torch.rand(b, n).argsort(1)
         restore = shuffle.argsort(1)
         keep = shuffle[:, : self.visible]
-        x = self.embed(self.pick(patches, keep)) + self.encoder_positions[keep]
+        x = self.patch_embedding(self.pick(patches, keep)) + self.encoder_positions[keep]
         x = self.to_decoder(self.encoder_norm(self.encoder(x)))
         x = torch.cat([x, self.mask_token.expand(b, n - self.visible, -1)], 1)
         x = self.pick(x, restore) + self.decoder_positions
@@ -74,30 +50,10 @@ class Mae(nn.Module):
         return (((x - target) ** 2).mean(-1) * mask).sum() / mask.sum()
 
 
-config = json.loads(sys.argv[1])
-torch.set_num_threads(config["threads"])
-torch.manual_seed(0)
+    def embed(self, images):
+        return self.encoder_norm(self.encoder(self.patch_embedding(self.patchify(images)) + self.encoder_positions)).mean(1)
+
+
 model = Mae(config["imageSize"], config["backbone"], config["decoder"])
-groups = [
-    {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 0.05},
-    {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
-]
-optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95), fused=True)
 images = torch.randn(config["batch"], config["imageSize"], config["imageSize"], 3)
-
-
-def step():
-    start = time.perf_counter()
-    optimizer.zero_grad(set_to_none=True)
-    loss = model(images)
-    loss.backward()
-    optimizer.step()
-    loss.item()
-    return (time.perf_counter() - start) * 1e3
-
-
-step()
-step()
-print(json.dumps({"name": f"PyTorch {torch.__version__.split('+')[0]}, eager"}), flush=True)
-for line in sys.stdin:
-    print(json.dumps([step() for _ in range(int(line))]), flush=True)
+serve(model, adamw(model), lambda: model(images), lambda: model.embed(images))

@@ -1,14 +1,9 @@
-"""The SimCLR step with a ResNet-18 (stem for small images) in eager PyTorch, in the layout that is fastest on a CPU.
-
-Takes a config as JSON; answers each line with a number of steps by a JSON list of their times in ms.
-"""
-import json
-import sys
-import time
-
+"""The SimCLR step with a ResNet-18 (stem for small images) in PyTorch, in the layout that is fastest on a CPU."""
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from harness import config, decayed, serve
 
 
 class Block(nn.Module):
@@ -50,32 +45,10 @@ class Simclr(nn.Module):
         return F.cross_entropy(logits, torch.arange(n).roll(n // 2))
 
 
-config = json.loads(sys.argv[1])
-torch.set_num_threads(config["threads"])
-torch.manual_seed(0)
 projector = config["projector"]
 model = Simclr(64, projector["hidden"], projector["output"], config["temperature"]).to(memory_format=torch.channels_last)
-groups = [
-    {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 1e-4},
-    {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
-]
-optimizer = torch.optim.SGD(groups, lr=1e-3, momentum=0.9, nesterov=True, fused=True)
+optimizer = torch.optim.SGD(decayed(model, 1e-4), lr=1e-3, momentum=0.9, nesterov=True, fused=True)
 size = config["imageSize"]
 views = torch.randn(2 * config["batch"], 3, size, size).to(memory_format=torch.channels_last)
-
-
-def step():
-    start = time.perf_counter()
-    optimizer.zero_grad(set_to_none=True)
-    loss = model(views)
-    loss.backward()
-    optimizer.step()
-    loss.item()
-    return (time.perf_counter() - start) * 1e3
-
-
-step()
-step()
-print(json.dumps({"name": f"PyTorch {torch.__version__.split('+')[0]}, eager"}), flush=True)
-for line in sys.stdin:
-    print(json.dumps([step() for _ in range(int(line))]), flush=True)
+images = views[: config["batch"]]
+serve(model, optimizer, lambda: model(views), lambda: model.encoder(images))

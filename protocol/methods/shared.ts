@@ -1,9 +1,16 @@
 /** What every pretext task has in its `pretrain` block. */
+import { z } from 'zod';
 import { BackboneConfig, lengthFields, positiveInt } from '../training';
 
 export const pretrainFields = {
   backbone: BackboneConfig.prefault({}),
   batchSize: positiveInt.default(64).describe('Images per optimizer update.'),
+  gradientCheckpointing: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Compute each block of a ViT again for the gradient instead of keeping what it made: less memory for larger batches and models, and about a third more time.',
+    ),
   ...lengthFields,
   logEvery: positiveInt.default(10).describe('Steps between metric rows.'),
   checkpointEvery: positiveInt.default(500).describe('Steps between checkpoints. The last step always has one.'),

@@ -4,6 +4,8 @@
  * whatever it does to it; to move values costs nothing.
  */
 import type { Constant, ElementType, Node, Value } from './graph';
+import { overwritten } from './in-place';
+import { findKernels } from './kernels';
 import { stepGraph, type LoweredGraph } from './model';
 import { size } from './shapes';
 import type { ProgramSpec, Step } from './types';
@@ -20,8 +22,18 @@ export interface Cost {
   readonly peakBytes: number;
 }
 
-/** The cost of one run of a step, which is traced and not run. */
-export const stepCost = (step: Step, spec: ProgramSpec): Cost => costOf(stepGraph(step, spec).graph);
+/**
+ * The cost of one run of a step, which is traced and not run. Work is counted in the operators of ONNX, the same wherever
+ * it is run; memory as the CPU engine of this machine needs it, with its own kernels where it has them.
+ */
+export function stepCost(step: Step, spec: ProgramSpec): Cost {
+  const counted = costOf(stepGraph(step, spec).graph);
+  if (typeof findKernels() === 'string') return counted;
+  const { graph, next } = stepGraph(step, spec, true);
+  const inPlace = overwritten(graph, next);
+  const made = Object.entries(next).filter(([name]) => inPlace.has(name)); // where the old values are: not made anew
+  return { ...counted, peakBytes: peakBytes(graph, new Set(made.map(([, value]) => value.name))) };
+}
 
 export function costOf(graph: LoweredGraph): Cost {
   const { nodes, constants, inputs } = graph;
@@ -33,7 +45,7 @@ export function costOf(graph: LoweredGraph): Cost {
     productFlops: sum(products),
     givenBytes: sum(inputs.map(bytesOf)),
     constantBytes: sum(constants.map(bytesOf)),
-    peakBytes: Math.max(0, ...heldBytes(graph)),
+    peakBytes: peakBytes(graph),
   };
 }
 
@@ -73,8 +85,8 @@ function otherFlops(node: Node, ones: ReadonlySet<string>): number {
   return (passes[type] ?? 1) * Math.max(0, ...floats.map(({ shape }) => size(shape)));
 }
 
-/** Bytes held while each node runs, besides what the graph is given. */
-function heldBytes({ nodes, outputs }: LoweredGraph): number[] {
+/** The most bytes held while a node runs, besides what the graph is given and what has a place already. */
+function peakBytes({ nodes, outputs }: LoweredGraph, placed: ReadonlySet<string> = new Set()): number {
   // A reshaped value is the same memory under another name.
   const owner = new Map<string, string>();
   const own = ({ name }: Value) => owner.get(name) ?? name;
@@ -86,17 +98,19 @@ function heldBytes({ nodes, outputs }: LoweredGraph): number[] {
   for (const value of outputs) lastReader.set(own(value), nodes.length);
   const held = new Map<string, number>();
   let total = 0;
-  return nodes.map(({ type, inputs, outputs: made }, i) => {
+  const during = nodes.map(({ type, inputs, outputs: made }, i) => {
     for (const value of type === 'Reshape' ? [] : made) {
+      if (placed.has(value.name)) continue;
       held.set(value.name, bytesOf(value));
       total += bytesOf(value);
     }
-    const during = total;
+    const now = total;
     for (const name of [...inputs, ...made].map(own)) {
       if ((lastReader.get(name) ?? i) > i) continue;
       total -= held.get(name) ?? 0;
       held.delete(name);
     }
-    return during;
+    return now;
   });
+  return Math.max(0, ...during);
 }

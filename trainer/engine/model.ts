@@ -26,7 +26,9 @@ export function modelBytes({ nodes, constants, inputs, outputs }: LoweredGraph):
     int(1, 9), // ir_version
     string(2, 'tessera'),
     message(7, [
-      ...nodes.map((node) => message(1, nodeFields(node))),
+      // Backwards: ONNX Runtime goes depth first from the results and takes the latest of a node's inputs first. So it comes
+      // to run nodes as they were recorded, the gradient of each kernel when what it is made of is there, not at the end.
+      ...nodes.toReversed().map((node) => message(1, nodeFields(node))),
       string(2, 'step'),
       ...constants.map((constant) => message(5, tensorFields(constant))),
       ...inputs.map((value) => message(11, valueFields(value))),

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { findKernels } from './kernels';
-import { overwritable } from './in-place';
+import { overwritten } from './in-place';
 import { modelBytes, stepGraph } from './model';
 import { createSession, createTensor, runtimeVersion, type NativeTensor, type SessionOptions } from './native';
 import { promised } from './promised';
@@ -77,13 +77,12 @@ function upload(values: HostTensors): CpuState {
 function compile(step: Step, spec: ProgramSpec, options: SessionOptions): Program {
   const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, options.ops !== undefined);
   const session = createSession(modelBytes(graph), options);
-  const inPlace = overwritable(graph, Object.entries(next).map(([name, value]) => [{ ...value, name: stateName(name) }, value])); // prettier-ignore
-  const twice = Object.keys(next).filter((name) => !inPlace.has(stateName(name)));
+  const inPlace = overwritten(graph, next);
+  const twice = Object.keys(next).filter((name) => !inPlace.has(name));
   const given = createTensors(spec.inputs);
   const results = createTensors(outputSpecs);
 
-  const written = (state: CpuState, name: string) =>
-    (inPlace.has(stateName(name)) ? state.tensors : state.spares).get(name)!;
+  const written = (state: CpuState, name: string) => (inPlace.has(name) ? state.tensors : state.spares).get(name)!;
 
   function run(state: CpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
     checkState(state.specs, spec.state);

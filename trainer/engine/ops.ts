@@ -219,6 +219,34 @@ tf.registerGradient({
   },
 });
 
+/**
+ * f(x, params), whose gradient computes it again from x instead of keeping what it made on the way (Chen et al. 2016,
+ * "Training Deep Nets with Sublinear Memory Cost"). What f takes besides must be constant.
+ */
+export function recomputed<T extends Tensor>(f: (x: T, params: Tensors) => T, x: T, params: Tensors): T {
+  const names = Object.keys(params);
+  const named = (values: readonly Tensor[]): Tensors => Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+  const op = tf.customGrad((...given) => {
+    const save = given.pop() as tf.GradSaveFunc;
+    const [input, ...values] = given as [T, ...Tensor[]];
+    save([input, ...values]);
+    const gradFunc = (dy: Tensor, saved: Tensor[]): Tensor[] => {
+      const [again, ...weights] = saved as [T, ...Tensor[]];
+      // Not before it is needed.
+      const late = after(again, dy);
+      const inputs = [late, ...weights];
+      // tfjs forgets the outer tape, from which it has yet to dispose of what was saved, when an inner one ends.
+      const { state } = tf.engine();
+      const tape = state.activeTape;
+      const { grads } = tf.engine().gradients(() => f(late, named(weights)), inputs, dy as T);
+      state.activeTape = tape;
+      return grads;
+    };
+    return { value: f(input, named(values)), gradFunc };
+  });
+  return op(x, ...names.map((name) => params[name]!));
+}
+
 /** Cross entropy of each row. logits [B, C], labels [B] (int32) -> [B], in nats. */
 export function softmaxCrossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1D {
   const classes = logits.shape[1];

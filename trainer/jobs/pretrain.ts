@@ -8,7 +8,7 @@ import { learningRate } from '../nn/schedule';
 import { random } from '../random/random';
 import { attend } from './attend';
 import { collapseNotices } from './collapse';
-import { newestCheckpoint, originOf, pruneCheckpoints, saveCheckpoint } from './checkpoint';
+import { newestCheckpoint, originOf, pruneCheckpoints, saveCheckpoint, type LoadedCheckpoint } from './checkpoint';
 import { createEmbeddingMapper } from './embedding-map';
 import { createEmbedder, NotFiniteError } from '../evals/index';
 import { chooseEngine } from './engine-choice';
@@ -221,11 +221,16 @@ async function prepare({ config, directory, manifest }: Session) {
       state.dispose();
       engine.dispose();
     };
-    return { engine, fallback, method, checkpoint, damaged, state, program, dispose };
+    return { engine, fallback, method, checkpoint: checkpoint && withoutState(checkpoint), damaged, state, program, dispose }; // prettier-ignore
   } catch (error) {
     engine.dispose();
     throw error;
   }
+}
+
+/** What there is to say of a checkpoint whose state is on the device. */
+function withoutState({ state: _, ...facts }: LoadedCheckpoint) {
+  return facts;
 }
 
 /** Labels never reach a pretext task. */

@@ -42,7 +42,11 @@ export async function openRunTestImages(session: Session, source: string, field:
  * The images as the encoder of a checkpoint knows them: normalised as when it was trained, whatever has been added to
  * them or taken away since. Where something has, the journal is told.
  */
-export function asTrained(session: Session, data: Data, { step, normalization }: LoadedCheckpoint): Data {
+export function asTrained(
+  session: Session,
+  data: Data,
+  { step, normalization }: Pick<LoadedCheckpoint, 'step' | 'normalization'>,
+): Data {
   const { mean, std } = normalization;
   const isSame = [0, 1, 2].every((c) => Math.abs(data.mean[c]! - mean[c]!) + Math.abs(data.std[c]! - std[c]!) < 1e-6);
   if (!isSame) {

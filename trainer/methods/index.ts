@@ -53,11 +53,15 @@ export function createMethod(config: PretrainConfig, imageSize: number): Method 
 }
 
 /** From an encoder's tokens to the pixels of patches. */
-function pixelDecoder(config: { readonly decoder: DecoderConfig }, encoder: PatchEncoder): TokenDecoderConfig {
+function pixelDecoder(
+  config: { readonly decoder: DecoderConfig; readonly gradientCheckpointing: boolean },
+  encoder: PatchEncoder,
+): TokenDecoderConfig {
   const { width, patches, patchSize } = encoder;
   return {
     ...config.decoder,
     mlpRatio: 4,
+    recompute: config.gradientCheckpointing,
     encoderWidth: width,
     side: Math.sqrt(patches),
     patchValues: patchSize ** 2 * 3,
@@ -65,8 +69,8 @@ function pixelDecoder(config: { readonly decoder: DecoderConfig }, encoder: Patc
 }
 
 /** The backbone of methods that want an embedding and nothing else. */
-function anyEncoder({ backbone }: PretrainConfig, imageSize: number): Encoder {
-  if (backbone.type === 'vit') return createVit({ ...backbone, imageSize });
+function anyEncoder({ backbone, gradientCheckpointing }: PretrainConfig, imageSize: number): Encoder {
+  if (backbone.type === 'vit') return createVit({ ...backbone, imageSize, recompute: gradientCheckpointing });
   return createResNet({ ...backbone, depth: backbone.type === 'resnet18' ? 18 : 50 });
 }
 
@@ -87,11 +91,11 @@ export function checkSet(config: PretrainConfig, images: number, pixels: Statist
 }
 
 /** The backbone of methods that see an image as patches. */
-function patchEncoder({ method, backbone }: PretrainConfig, imageSize: number): PatchEncoder {
+function patchEncoder({ method, backbone, gradientCheckpointing }: PretrainConfig, imageSize: number): PatchEncoder {
   if (backbone.type !== 'vit') {
     throw new Error(
       `pretrain.backbone.type: "${method}" needs patches, which a "${backbone.type}" has not; use "vit".`,
     );
   }
-  return createVit({ ...backbone, imageSize });
+  return createVit({ ...backbone, imageSize, recompute: gradientCheckpointing });
 }

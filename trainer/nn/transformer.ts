@@ -1,7 +1,7 @@
 /** The pre-norm transformer block of ViT (Dosovitskiy et al. 2020), shared by encoders and decoders. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { gelu, headsOf, multiHeadAttention } from '../engine/ops';
+import { gelu, headsOf, multiHeadAttention, recomputed } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { dense, initDense, initLayerNorm, layerNorm, normedDense } from './layers';
 
@@ -14,6 +14,8 @@ export interface TransformerConfig {
   readonly heads: number;
   /** Hidden width of the MLP as a multiple of `width`. */
   readonly mlpRatio: number;
+  /** Whether a block is computed again for its gradient, instead of what it made being kept; false by default. */
+  readonly recompute?: boolean;
 }
 
 /** Parameters of `<name>.blocks.<i>` for each block, and of the final norm `<name>.norm`. */
@@ -57,10 +59,17 @@ export function transformer(
   for (let i = 0; i < config.depth; i++) {
     const first = i === config.depth - 1 ? from : 0;
     const own = factors?.slice(i * BRANCHES, (i + 1) * BRANCHES);
-    x = throughBlock(params, `${name}.blocks.${i}`, config.heads, x, batch, first, own);
+    const block = `${name}.blocks.${i}`;
+    const through = (given: Tensor2D, weights: Tensors) =>
+      throughBlock(weights, block, config.heads, given, batch, first, own);
+    x = config.recompute ? recomputed(through, x, parametersOf(params, block)) : through(x, params);
   }
   return tf.reshape(layerNorm(params, `${name}.norm`, x), [batch, count - from, width]);
 }
+
+/** Those whose names begin with the block's. */
+const parametersOf = (params: Tensors, block: string): Tensors =>
+  Object.fromEntries(Object.entries(params).filter(([name]) => name.startsWith(`${block}.`)));
 
 /** tokens [B, N, D] as `transformer` takes them -> what each block makes of them, behind the final norm: [B, N, D] each. */
 export function transformerLayers(

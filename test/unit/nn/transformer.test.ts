@@ -1,9 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor3D } from '@tensorflow/tfjs-core';
-import { expect, it } from 'vitest';
-import { standardize } from '../../../trainer/engine/ops';
+import type { Scalar, Tensor3D } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { stepCost } from '../../../trainer/engine/cost';
+import { standardize, valueAndGrads } from '../../../trainer/engine/ops';
+import { specsOf } from '../../../trainer/engine/shapes';
+import type { Step, Tensors } from '../../../trainer/engine/types';
 import { normal } from '../../../trainer/nn/initializers';
 import { initTransformer, lastAttention, transformer } from '../../../trainer/nn/transformer';
+import { testable } from '../engines';
 import { evaluate } from './evaluate';
 
 const config = { width: 8, depth: 2, heads: 2, mlpRatio: 2 };
@@ -56,4 +60,41 @@ it('the attention of the last block is that by which it mixes its values', async
     { tokens: normal([2, 5, width], 1, 2, 'tokens') },
   );
   mixed!.data.forEach((value, i) => expect(value).toBeCloseTo(expected!.data[i]!, 4));
+});
+
+describe('a transformer whose blocks are computed again for the gradient', () => {
+  const gradients =
+    (recompute: boolean): Step =>
+    (state, { tokens }) => {
+      const { value, grads } = valueAndGrads(
+        (p) => tf.sum<Scalar>(tf.square(transformer(p, 'some', { ...config, recompute }, tokens as Tensor3D, 1))),
+        state,
+      );
+      return { outputs: { value, ...grads } };
+    };
+  const params = initTransformer('some', config, 1);
+
+  it.each(testable('onnx', 'onnx-plain', 'reference', 'tensorflow'))('has the same gradients on %s', async (engine) => {
+    const tokens = normal([2, 5, 8], 1, 2, 'tokens');
+    const again = await evaluate((p, given) => gradients(true)(p, given).outputs, params, { tokens }, engine);
+    const kept = await evaluate((p, given) => gradients(false)(p, given).outputs, params, { tokens }, engine);
+    expect(Object.keys(again)).toEqual(Object.keys(kept));
+    for (const [name, { data }] of Object.entries(again))
+      data.forEach((value, i) => expect(value).toBeCloseTo(kept[name]!.data[i]!, 4));
+  });
+
+  it('holds less at once, and computes more', () => {
+    const deep = { ...config, depth: 8 };
+    const inputs = { tokens: { shape: [64, 16, 8], dtype: 'float32' } } as const;
+    const spec = { state: specsOf(initTransformer('some', deep, 1)), inputs };
+    const cost = (recompute: boolean) =>
+      stepCost((state, { tokens }) => {
+        const f = (p: Tensors) => tf.sum<Scalar>(transformer(p, 'some', { ...deep, recompute }, tokens as Tensor3D));
+        return { outputs: valueAndGrads(f, state).grads };
+      }, spec);
+    expect(cost(true).peakBytes).toBeLessThan(0.5 * cost(false).peakBytes);
+    // One of four products: forward, again, and two for the gradients.
+    expect(cost(true).productFlops / cost(false).productFlops).toBeGreaterThan(1.2);
+    expect(cost(true).productFlops / cost(false).productFlops).toBeLessThan(1.4);
+  });
 });

@@ -11,6 +11,8 @@
 enum { DEPTH = 1024 };
 /* Rows that share a pass over the packed columns. */
 enum { BLOCK_ROWS = 8 * TILE_ROWS };
+/* Among how many the packing of a piece of the right matrix is shared out. */
+enum { PACKERS = 8 };
 
 INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 INLINE size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
@@ -85,6 +87,20 @@ INLINE size_t panelAt(size_t n, size_t columns) {
   return least(parts(vectors, panels) * LANES, columns - n);
 }
 
+/* A panel of a matrix whose columns are contiguous, or that has no such axis. */
+static void packTurned(const float *from, Matrix matrix, size_t depth, size_t width, float *to) {
+  const size_t padded = parts(width, LANES) * LANES;
+  const size_t whole = matrix.row == 1 ? depth / LANES * LANES : 0;
+  for (size_t j = 0; j < padded; j += LANES) {
+    const size_t turned = j + LANES <= width ? whole : 0;
+    for (size_t k = 0; k < turned; k += LANES)
+      transpose(from + j * matrix.column + k, matrix.column, to + k * padded + j, padded);
+    for (size_t k = turned; k < depth; k++)
+      for (size_t l = j; l < j + LANES; l++)
+        to[k * padded + l] = l < width ? from[l * matrix.column + k * matrix.row] : 0;
+  }
+}
+
 /* [depth, columns] panel by panel, each row of a panel whole vectors: the last ones zero. */
 static void pack(Matrix matrix, size_t depth, size_t columns, float *to) {
   for (size_t n = 0, width; n < columns; n += width) {
@@ -97,8 +113,8 @@ static void pack(Matrix matrix, size_t depth, size_t columns, float *to) {
         memset(to + width, 0, (padded - width) * sizeof(float));
       }
     } else {
-      for (size_t k = 0; k < depth; k++, from += matrix.row, to += padded)
-        for (size_t j = 0; j < padded; j++) to[j] = j < width ? from[j * matrix.column] : 0;
+      packTurned(from, matrix, depth, width, to);
+      to += depth * padded;
     }
   }
 }
@@ -119,10 +135,12 @@ typedef struct {
   size_t chunks;   /* pieces in all */
   size_t together; /* pieces that are summed before they go to memory */
   size_t columns;  /* padded */
+  size_t shares;   /* of a piece's panels among those that pack */
 } Work;
 
-static void packChunk(void *argument, size_t chunk) {
+static void packChunk(void *argument, size_t index) {
   const Work *work = argument;
+  const size_t chunk = index / work->shares, share = index % work->shares;
   const size_t row = chunk * work->chunk;
   Matrix matrix = work->right;
   matrix.data += row * matrix.row;
@@ -130,12 +148,12 @@ static void packChunk(void *argument, size_t chunk) {
   const size_t first = chunk / work->together * work->together;
   const size_t among = least(work->together, work->chunks - first);
   float *group = work->packed + first * work->chunk * work->columns;
-  for (size_t n = 0, width; n < work->n; n += width) {
+  for (size_t n = 0, width, i = 0; n < work->n; n += width, i++) {
     width = panelAt(n, work->n);
     const size_t padded = parts(width, LANES) * LANES;
     Matrix panel = matrix;
     panel.data += n * matrix.column;
-    pack(panel, work->chunk, width, group + (chunk - first) * work->chunk * padded);
+    if (i % work->shares == share) pack(panel, work->chunk, width, group + (chunk - first) * work->chunk * padded);
     group += among * work->chunk * padded;
   }
 }
@@ -181,12 +199,26 @@ static size_t chunkOf(size_t length) {
   return length / pieces;
 }
 
+INLINE float dot(const float *a, const float *b, size_t count) {
+  Vector sums = {0};
+  size_t i = 0;
+  for (; i + LANES <= count; i += LANES) sums += load(a + i) * load(b + i);
+  float total = sum(sums);
+  for (; i < count; i++) total += a[i] * b[i];
+  return total;
+}
+
 /* A product of a single row, for which it would take longer to pack the right matrix than to read it. */
 static void weightedSum(size_t n, const Rows *left, Matrix right, float alpha, const float *addend, float *restrict to) {
   for (size_t i = 0; i < n; i++) to[i] = addend ? addend[i] : 0;
   for (size_t s = 0; s < left->segments; s++) {
     const float *weights;
     left->find(left, s, 0, 1, &weights, 1);
+    if (right.row == 1 && right.column != 1) {
+      for (size_t i = 0; i < n; i++) to[i] += alpha * dot(weights, right.data + i * right.column, left->length);
+      right.data += left->length;
+      continue;
+    }
     for (size_t k = 0; k < left->length; k++, right.data += right.row) {
       const float weight = alpha * weights[k];
       const float *restrict row = right.data;
@@ -198,7 +230,7 @@ static void weightedSum(size_t n, const Rows *left, Matrix right, float alpha, c
 static Product multiplied;
 static void multiplied(const Pool *pool, size_t m, size_t n, const Rows *left, Matrix right, float alpha, Addend addend,
                        Result to) {
-  if (m == 1 && right.column == 1) {
+  if (m == 1 && (right.column == 1 || right.row == 1)) {
     weightedSum(n, left, right, alpha, addend.data, to.data);
     return;
   }
@@ -206,8 +238,9 @@ static void multiplied(const Pool *pool, size_t m, size_t n, const Rows *left, M
   const size_t depth = left->segments * left->length;
   const size_t together = DEPTH / chunk;
   float *packed = scratch(SLOT_SHARED, depth * columns * sizeof(float));
-  Work work = {m, n, left, right, alpha, addend, to, packed, chunk, depth / chunk, together, columns};
-  each(pool, work.chunks, packChunk, &work);
+  const size_t shares = least(PACKERS, parts(columns, TILE_COLUMNS));
+  Work work = {m, n, left, right, alpha, addend, to, packed, chunk, depth / chunk, together, columns, shares};
+  each(pool, work.chunks * shares, packChunk, &work);
   each(pool, parts(m, BLOCK_ROWS), multiplyRows, &work);
 }
 

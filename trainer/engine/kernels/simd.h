@@ -51,6 +51,38 @@ INLINE Vector squareRoot(Vector value) {
 #endif
 }
 
+/* The lanes of two vectors in turn: of their lower halves, and of their upper ones. */
+#if defined(__AVX512F__)
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#elif defined(__AVX2__)
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#else
+#define LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#endif
+
+/* Rows of LANES floats, `row` apart, as columns `column` apart. */
+INLINE void transpose(const float *from, size_t row, float *to, size_t column) {
+  Vector a[LANES], b[LANES];
+#pragma GCC unroll 16
+  for (int i = 0; i < LANES; i++) a[i] = load(from + i * row);
+  /* To take the rows i and i + LANES / 2 in turn, again and again, turns the index of a value around by a bit each time. */
+#pragma GCC unroll 4
+  for (int done = 1; done < LANES; done *= 2) {
+#pragma GCC unroll 8
+    for (int i = 0; i < LANES / 2; i++) {
+      b[2 * i] = LOW(a[i], a[i + LANES / 2]);
+      b[2 * i + 1] = HIGH(a[i], a[i + LANES / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) a[i] = b[i];
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < LANES; i++) store(to + i * column, a[i]);
+}
+
 INLINE float sum(Vector value) {
   float total = 0;
   for (int i = 0; i < LANES; i++) total += value[i];

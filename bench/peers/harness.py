@@ -1,0 +1,75 @@
+"""What a peer in PyTorch is asked for, one request a line: `{"do": "step" | "embed", "count": n}` is answered by a list of times
+in ms, `{"do": "products"}` by GFLOP/s of the largest square product, `{"do": "peak"}` by the most bytes it has had.
+"""
+import json
+import resource
+import sys
+import time
+
+import torch
+
+config = json.loads(sys.argv[1])
+torch.set_num_threads(config["threads"])
+torch.manual_seed(0)
+PRODUCT_SIDE = 2048
+
+
+def adamw(model):
+    """Fused, as one would use it for speed."""
+    return torch.optim.AdamW(decayed(model, 0.05), lr=1e-3, betas=(0.9, 0.95), fused=True)
+
+
+def decayed(model, weight_decay):
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+
+
+def timed(run):
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) * 1e3
+
+
+def products():
+    a, b = torch.randn(PRODUCT_SIDE, PRODUCT_SIDE), torch.randn(PRODUCT_SIDE, PRODUCT_SIDE)
+    return 2 * PRODUCT_SIDE**3 / min(timed(lambda: a @ b) for _ in range(10)) / 1e6
+
+
+def serve(model, optimizer, loss, embed, after=lambda: None):
+    """`loss()` of one batch, `embed()` of one, and what comes `after` an update."""
+    if config.get("compile"):
+        loss = torch.compile(loss)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        value = loss()
+        value.backward()
+        optimizer.step()
+        after()
+        value.item()
+
+    def embedding():
+        with torch.no_grad():
+            embed()
+
+    step()
+    step()
+    how = "compiled" if config.get("compile") else "eager"
+    print(json.dumps({"name": f"PyTorch {torch.__version__.split('+')[0]}, {how}"}), flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        count = range(asked.get("count", 0))
+        if asked["do"] == "step":
+            answer = [timed(step) for _ in count]
+        elif asked["do"] == "embed":
+            model.eval()
+            answer = [timed(embedding) for _ in count]
+            model.train()
+        elif asked["do"] == "products":
+            answer = products()
+        else:
+            answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps(answer), flush=True)
