@@ -11,8 +11,8 @@
 enum { DEPTH = 1024 };
 /* Rows that share a pass over the packed columns. */
 enum { BLOCK_ROWS = 8 * TILE_ROWS };
-/* Among how many the packing of a piece of the right matrix is shared out. */
-enum { PACKERS = 8 };
+/* Among how many the packing of a piece of the right matrix is shared out, and at least a product. */
+enum { PACKERS = 8, TASKS = 16 };
 
 INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 INLINE size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
@@ -136,6 +136,7 @@ typedef struct {
   size_t together; /* pieces that are summed before they go to memory */
   size_t columns;  /* padded */
   size_t shares;   /* of a piece's panels among those that pack */
+  size_t columnShares; /* of the panels among those that multiply a block of rows */
 } Work;
 
 static void packChunk(void *argument, size_t index) {
@@ -158,8 +159,9 @@ static void packChunk(void *argument, size_t index) {
   }
 }
 
-static void multiplyRows(void *argument, size_t block) {
+static void multiplyRows(void *argument, size_t index) {
   const Work *work = argument;
+  const size_t block = index / work->columnShares, share = index % work->columnShares;
   const Rows *left = work->left;
   const size_t m0 = block * BLOCK_ROWS, rows = least(BLOCK_ROWS, work->m - m0);
   const size_t perSegment = left->length / work->chunk;
@@ -175,9 +177,9 @@ static void multiplyRows(void *argument, size_t block) {
         for (size_t r = here; r < TILE_ROWS; r++) own[r] = own[0]; /* computed, and never written */
       }
     const float *packed = work->packed + first * work->chunk * work->columns;
-    for (size_t n = 0, width; n < work->n; n += width) {
+    for (size_t n = 0, width, panel = 0; n < work->n; n += width, panel++) {
       width = panelAt(n, work->n);
-      for (size_t i = 0; i < rows; i += TILE_ROWS) {
+      for (size_t i = 0; i < rows && panel % work->columnShares == share; i += TILE_ROWS) {
         float *to = work->to.data + (m0 + i) * work->to.row + n;
         Addend addend = {to, work->to.row};
         if (first == 0) {
@@ -238,10 +240,13 @@ static void multiplied(const Pool *pool, size_t m, size_t n, const Rows *left, M
   const size_t depth = left->segments * left->length;
   const size_t together = DEPTH / chunk;
   float *packed = scratch(SLOT_SHARED, depth * columns * sizeof(float));
-  const size_t shares = least(PACKERS, parts(columns, TILE_COLUMNS));
-  Work work = {m, n, left, right, alpha, addend, to, packed, chunk, depth / chunk, together, columns, shares};
+  const size_t panels = parts(columns, TILE_COLUMNS), blocks = parts(m, BLOCK_ROWS);
+  const size_t shares = least(PACKERS, panels);
+  const size_t columnShares = pool && blocks < TASKS ? least(parts(TASKS, blocks), panels) : 1;
+  Work work = {m,      n,     left,          right,    alpha,   addend, to,
+               packed, chunk, depth / chunk, together, columns, shares, columnShares};
   each(pool, work.chunks * shares, packChunk, &work);
-  each(pool, parts(m, BLOCK_ROWS), multiplyRows, &work);
+  each(pool, blocks * columnShares, multiplyRows, &work);
 }
 
 /* --- left^T [M, K] right [K, N] --- */
