@@ -112,40 +112,55 @@ function factorsAfterGemms(nodes: readonly Node[], scalars: Scalars, outputs: re
   const rest = nodes.map((node) => {
     const factor = scaling(node, scalars);
     const product = factor && products.get(factor.of.name);
-    if (!product) return node;
+    if (!factor || product?.type !== 'Gemm') return node;
     absorbed.add(product);
     return { ...scaled(product, factor.by), outputs: node.outputs };
   });
   return rest.filter((node) => !absorbed.has(node));
 }
 
+/** Of a product, how many inputs it has without an addend. */
+const factorsOf = ({ type }: Node) => ({ Gemm: 2, WindowProduct: 3 })[type];
+
 /** The products without an addend that are read once, by the name of their result. */
 function plainProducts(nodes: readonly Node[], outputs: readonly Value[]): Map<string, Node> {
   const uses = countUses(nodes, outputs);
-  const plain = nodes.filter(
-    ({ type, inputs, outputs: [made] }) => type === 'Gemm' && inputs.length === 2 && uses.get(made!.name) === 1,
-  );
+  const plain = nodes.filter((node) => node.inputs.length === factorsOf(node) && uses.get(node.outputs[0]!.name) === 1);
   return new Map(plain.map((node) => [node.outputs[0]!.name, node]));
 }
 
 /** A product plus a bias or another matrix is one Gemm, without a pass of its own over memory for the sum. */
 function sumsIntoGemms(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
   const products = plainProducts(nodes, outputs);
+  const uses = countUses(nodes, outputs);
+  const reshapes = new Map(
+    nodes.flatMap((node) => {
+      const { name } = node.outputs[0]!;
+      return node.type === 'Reshape' && uses.get(name) === 1 ? [[name, node] as const] : [];
+    }),
+  );
   const absorbed = new Set<Node>();
-  const fused = nodes.map((node) => {
-    if (node.type !== 'Add') return node;
+  const fused = nodes.flatMap((node) => {
+    if (node.type !== 'Add') return [node];
     for (const [sum, other] of [node.inputs, node.inputs.toReversed()] as [Value, Value][]) {
-      const product = products.get(sum.name);
-      if (!product || absorbed.has(product) || !isAddend(other, sum)) continue;
+      // What a product gives may have got another shape first, if a row is added to it all the same.
+      const reshape = other.shape.length === 1 ? reshapes.get(sum.name) : undefined;
+      const made = reshape?.inputs[0] ?? sum;
+      const product = products.get(made.name);
+      if (!product || absorbed.has(product) || !isAddend(product, other, made, sum)) continue;
       absorbed.add(product);
-      return { ...product, inputs: [...product.inputs, other], outputs: node.outputs };
+      const whole = { ...product, inputs: [...product.inputs, other] };
+      if (!reshape) return [{ ...whole, outputs: node.outputs }];
+      absorbed.add(reshape);
+      return [whole, { ...reshape, outputs: node.outputs }];
     }
-    return node;
+    return [node];
   });
   return fused.filter((node) => !absorbed.has(node));
 }
 
-/** Gemm broadcasts its addend one way: a row or a whole matrix. */
-function isAddend({ shape }: Value, { shape: [rows, columns] }: Value): boolean {
-  return shape.at(-1) === columns && (shape.length === 1 || (shape.length === 2 && shape[0] === rows));
+/** A product takes one addend for all its rows, a Gemm a whole matrix too; ONNX broadcasts it one way. */
+function isAddend({ type }: Node, { shape }: Value, { shape: [rows, columns] }: Value, sum: Value): boolean {
+  if (shape.at(-1) !== columns || sum.shape.at(-1) !== columns) return false;
+  return shape.length === 1 || (type === 'Gemm' && shape.length === 2 && shape[0] === rows);
 }

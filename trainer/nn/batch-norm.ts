@@ -50,9 +50,8 @@ export function batchNorm<T extends Tensor>(
   const scale: Tensor1D = affine ? parameter(params, `${name}.scale`) : tf.ones([width]);
   const shift: Tensor1D = affine ? parameter(params, `${name}.shift`) : tf.zeros([width]);
   if (!updates) {
-    const { mean, variance } = runningStatistics(params, name);
-    const factor = tf.mul(scale, tf.rsqrt(tf.add(variance, EPSILON))); // [C]
-    return tf.add(tf.mul(x, factor), tf.sub(shift, tf.mul(mean, factor)));
+    const { factor, addend } = asEvaluated(params, name, scale, shift);
+    return tf.add(tf.mul(x, factor), addend);
   }
   const count = x.size / width;
   if (count < 2) {
@@ -64,6 +63,17 @@ export function batchNorm<T extends Tensor>(
   updates[runningVariance(name)] = moved(before.variance, tf.mul(variance, count / (count - 1)));
   return tf.reshape(y, x.shape) as T;
 }
+
+/** In evaluation a batch norm is x factor + addend, both [C], by the running statistics. */
+function asEvaluated(params: Tensors, name: string, scale: Tensor1D, shift: Tensor1D) {
+  const { mean, variance } = runningStatistics(params, name);
+  const factor: Tensor1D = tf.mul(scale, tf.rsqrt(tf.add(variance, EPSILON)));
+  return { factor, addend: tf.sub<Tensor1D>(shift, tf.mul(mean, factor)) };
+}
+
+/** The same with the parameters of an affine layer: what goes into the kernel before it, whose columns are channels. */
+export const evaluatedBatchNorm = (params: Tensors, name: string) =>
+  asEvaluated(params, name, parameter(params, `${name}.scale`), parameter(params, `${name}.shift`));
 
 const runningStatistics = (params: Tensors, name: string) => ({
   mean: parameter<Tensor1D>(params, runningMean(name)),

@@ -10,7 +10,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { HostTensors, Tensors } from '../engine/types';
-import { batchNorm, initBatchNorm } from './batch-norm';
+import { batchNorm, evaluatedBatchNorm, initBatchNorm } from './batch-norm';
 import type { Encoder, Tuning } from './encoder';
 import { heNormal } from './initializers';
 import { parameter } from './layers';
@@ -139,7 +139,10 @@ type Updates = Record<string, Tensor>;
 function through({ name, norm, side, stride }: Layer, params: Tensors, x: Tensor4D, updates?: Updates): Tensor4D {
   const kernel = parameter<Tensor4D>(params, `${name}.kernel`);
   // On both sides alike, as PyTorch does; 'same' would put what is odd at the end.
-  return batchNorm(params, norm, tf.conv2d(x, kernel, stride, (side - 1) / 2), updates);
+  const padding = (side - 1) / 2;
+  if (updates) return batchNorm(params, norm, tf.conv2d(x, kernel, stride, padding), updates);
+  const { factor, addend } = evaluatedBatchNorm(params, norm);
+  return tf.add(tf.conv2d(x, tf.mul<Tensor4D>(kernel, factor), stride, padding), addend);
 }
 
 /** x [B, h, w, in] -> [B, h / stride, w / stride, out]; `factor` [1, B] of the branch, for each image. */

@@ -257,6 +257,7 @@ static Windows windowsOf(const Call *call) {
 }
 static void runWindowProduct(Call *call) {
   Windows work = windowsOf(call);
+  work.addend = call->in[3].data;
   work.to = output(call, 0, (int64_t[]){work.batch * work.windows, work.outputs}, 2);
   if (!call->failure) kernels->windowProduct(&call->pool, work);
 }
@@ -414,7 +415,7 @@ static const Op ops[] = {
     OP("ColumnSums", 1, 0, 1, -1, 0, runColumnSums),
     OP("StandardizeColumns", 3, 0, 3, -1, 0, runStandardizeColumns),
     OP("StandardizeColumnsGrad", 5, 0, 3, -1, 0, runStandardizeColumnsGrad),
-    OP("WindowProduct", 3, 0, 1, 1, 0, runWindowProduct),
+    OP("WindowProduct", 4, 1, 1, 1, 0, runWindowProduct),
     OP("WindowInnerProduct", 3, 0, 1, 1, 0, runWindowInnerProduct),
     OP("Adamw", 4, 0, 3, -1, 1, runAdamw),
     OP("SquaredNorm", 1, 0, 1, -1, 1, runSquaredNorm),

@@ -7,6 +7,7 @@ typedef struct {
   const float *x;       /* [batch, pixels, channels] */
   const int32_t *seen;  /* [windows, places]: pixels, or -1 outside of the image */
   const float *right;   /* [places * channels, outputs], or [batch * windows, outputs] */
+  const float *addend;  /* [outputs], or NULL; of a product */
   float *to;            /* [batch * windows, outputs], or [places * channels, outputs] */
 } Windows;
 
