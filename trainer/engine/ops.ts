@@ -146,10 +146,14 @@ export function adamwUpdate(members: readonly Member[], m: Tensor, v: Tensor, ru
 
 /** The global norm of tensors of any shapes. */
 export function globalNorm(tensors: readonly Tensor[]): Scalar {
-  const squares = hasKernel('TesseraSquaredNorm')
-    ? run('TesseraSquaredNorm', Object.fromEntries(tensors.map((tensor, i) => [i, tensor])))[0]!
-    : tf.sum(tf.square(tf.concat(tensors.map(flat))));
-  return tf.sqrt(squares as Scalar);
+  if (hasKernel('TesseraSquaredNorm'))
+    return tf.sqrt(run('TesseraSquaredNorm', Object.fromEntries(tensors.map((tensor, i) => [i, tensor])))[0] as Scalar);
+  // In two stages: one sum of millions of values would lose what is added last.
+  const row = 1024;
+  const size = tensors.reduce((sum, tensor) => sum + tensor.size, 0);
+  const rest = tf.zeros([(row - (size % row)) % row]);
+  const rows = tf.reshape(tf.concat([...tensors.map(flat), rest as Tensor1D]), [-1, row]);
+  return tf.sqrt(tf.sum<Scalar>(tf.sum(tf.square(rows), 1)));
 }
 
 /**
