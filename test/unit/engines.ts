@@ -6,8 +6,11 @@ import type { Engine, EngineName, EngineOptions } from '../../trainer/engine/typ
 
 const folder = process.env.TESSERA_ENGINES && join(process.env.TESSERA_ENGINES, 'tensorflow');
 
+/** `wasm` is the onnx engine without its native library. */
+export type TestedEngine = EngineName | 'wasm';
+
 /** The engines of these that can be tested here; says which is skipped. */
-export function testable<Name extends EngineName>(...names: readonly Name[]): Name[] {
+export function testable<Name extends TestedEngine>(...names: readonly Name[]): Name[] {
   const isHere = folder !== undefined && existsSync(folder);
   if (names.some((name) => name === 'tensorflow') && !isHere) {
     console.warn('SKIPPED: the tensorflow engine, because TESSERA_ENGINES names no folder in which it is installed');
@@ -16,5 +19,7 @@ export function testable<Name extends EngineName>(...names: readonly Name[]): Na
 }
 
 /** On the CPU, so that results are the same on every machine. */
-export const testEngine = (engine: EngineName, options: EngineOptions = {}): Promise<Engine> =>
-  createEngine({ engine, device: 'cpu', folder, ...options });
+export const testEngine = (engine: TestedEngine, options: EngineOptions = {}): Promise<Engine> =>
+  engine === 'wasm'
+    ? createEngine({ device: 'wasm', ...options })
+    : createEngine({ engine, device: 'cpu', folder, ...options });

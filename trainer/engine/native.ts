@@ -4,8 +4,7 @@
  * tenth of its time. Here a run reads and writes memory that stays where it is.
  */
 import koffi, { type LibraryHandle } from 'koffi';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { nativeLibrary } from './native-library';
 import { size } from './shapes';
 import type { TensorSpec, TypedArray } from './types';
 
@@ -20,6 +19,16 @@ export interface NativeSession {
   /** Runs the graph on the inputs, by name, and writes its results into the outputs. */
   run(inputs: ReadonlyMap<string, NativeTensor>, outputs: ReadonlyMap<string, NativeTensor>): void;
   dispose(): void;
+}
+
+/** What runs graphs on such tensors: this, or the same on WebAssembly (wasm.ts). */
+export interface CpuRuntime {
+  /** For people: "onnxruntime 1.30.0, CPU, 2 threads". */
+  readonly description: string;
+  /** A tensor of zeros. */
+  createTensor(spec: TensorSpec): NativeTensor;
+  /** Compiles a model. */
+  createSession(model: Uint8Array): NativeSession;
 }
 
 type Pointer = unknown;
@@ -75,7 +84,7 @@ let loaded: Runtime | undefined;
 /** Loads the library on first use; throws when this platform's is not there. */
 function runtime(): Runtime {
   if (loaded) return loaded;
-  const library = koffi.load(libraryFile());
+  const library = koffi.load(nativeLibrary());
   const getBase = library.func('void *OrtGetApiBase()');
   const [getApi, getVersion] = koffi.decode(getBase(), koffi.array('void *', 2)) as [Pointer, Pointer];
   const version = koffi.call(getVersion, koffi.proto('const char *()')) as string;
@@ -93,23 +102,21 @@ function runtime(): Runtime {
   return (loaded = { library, version, api, env, memory });
 }
 
-const libraries: Partial<Record<NodeJS.Platform, string>> = {
-  linux: 'libonnxruntime.so.1',
-  darwin: 'libonnxruntime.1.dylib',
-  win32: 'onnxruntime.dll',
-};
+/**
+ * A thread with nothing to do spins this long (by default far longer) before it sleeps: beside an editor or another run,
+ * spinning takes away the core that the step is waiting for.
+ */
+const SPIN_MICROSECONDS = 20;
 
-function libraryFile(): string {
-  const library = libraries[process.platform];
-  if (!library) throw new Error(`there is no ONNX Runtime for ${process.platform}`);
-  const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
-  return join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch, library);
-}
-
-export const runtimeVersion = () => runtime().version;
+/** Throws when this platform's library is not there or does not load. */
+export const nativeRuntime = (threads: number): CpuRuntime => ({
+  description: `onnxruntime ${runtime().version}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+  createTensor,
+  createSession: (model) => createSession(model, threads, SPIN_MICROSECONDS),
+});
 
 /** A tensor of zeros. */
-export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
+function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
   const { api, memory } = runtime();
   // Through a buffer of its own: V8 keeps small arrays on its heap, where they move.
   const buffer = new ArrayBuffer(size(shape) * Float32Array.BYTES_PER_ELEMENT);
@@ -121,7 +128,7 @@ export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
 }
 
 /** Compiles a model. `threads` work on each op; with nothing to do they spin for `spinMicroseconds` before they sleep. */
-export function createSession(model: Uint8Array, threads: number, spinMicroseconds: number): NativeSession {
+function createSession(model: Uint8Array, threads: number, spinMicroseconds: number): NativeSession {
   const { api, env } = runtime();
   const options = made(api, (out) => api.createSessionOptions(out));
   try {

@@ -1,8 +1,10 @@
-/** ONNX Runtime on the CPU. State is held twice: a step reads one half and writes the other, so nothing is copied. */
-import { availableParallelism } from 'node:os';
+/**
+ * ONNX Runtime on the CPU: its native library, or what of it is compiled to WebAssembly. State is held twice: a step reads
+ * one half and writes the other, so nothing is copied.
+ */
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { modelBytes, stepGraph } from './model';
-import { createSession, createTensor, runtimeVersion, type NativeTensor } from './native';
+import type { CpuRuntime, NativeTensor } from './native';
 import { promised } from './promised';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
@@ -18,33 +20,25 @@ import type {
   TypedArray,
 } from './types';
 
-/**
- * A thread with nothing to do spins this long (by default far longer) before it sleeps: beside an editor or another run,
- * spinning takes away the core that the step is waiting for.
- */
-const SPIN_MICROSECONDS = 20;
-
 interface CpuState extends DeviceState {
   readonly tensors: Map<string, NativeTensor>;
   /** What the last step read, free for the next one to write. */
   readonly spares: Map<string, NativeTensor>;
 }
 
-export function createCpuEngine(threads = availableParallelism()): Engine {
-  return {
-    name: 'onnx',
-    device: 'cpu',
-    description: `onnxruntime ${runtimeVersion()}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    upload,
-    compile: (step, spec) => promised(() => compile(step, spec, threads)),
-    dispose: () => undefined,
-  };
-}
+export const createCpuEngine = (device: 'cpu' | 'wasm', runtime: CpuRuntime): Engine => ({
+  name: 'onnx',
+  device,
+  description: runtime.description,
+  upload: (values) => upload(values, runtime),
+  compile: (step, spec) => promised(() => compile(step, spec, runtime)),
+  dispose: () => undefined,
+});
 
-function upload(values: HostTensors): CpuState {
+function upload(values: HostTensors, runtime: CpuRuntime): CpuState {
   for (const [name, value] of Object.entries(values)) checkHostTensor(name, value);
   const specs = specsOf(values);
-  const tensors = createTensors(specs);
+  const tensors = createTensors(specs, runtime);
   for (const [name, tensor] of tensors) tensor.data.set(values[name]!.data);
   const spares = new Map<string, NativeTensor>();
   return {
@@ -66,11 +60,11 @@ function upload(values: HostTensors): CpuState {
   };
 }
 
-function compile(step: Step, spec: ProgramSpec, threads: number): Program {
+function compile(step: Step, spec: ProgramSpec, runtime: CpuRuntime): Program {
   const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
-  const session = createSession(modelBytes(graph), threads, SPIN_MICROSECONDS);
-  const given = createTensors(spec.inputs);
-  const results = createTensors(outputSpecs);
+  const session = runtime.createSession(modelBytes(graph));
+  const given = createTensors(spec.inputs, runtime);
+  const results = createTensors(outputSpecs, runtime);
 
   function run(state: CpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
     checkState(state.specs, spec.state);
@@ -82,7 +76,7 @@ function compile(step: Step, spec: ProgramSpec, threads: number): Program {
       ...[...given].map(([name, tensor]) => [inputName(name), tensor] as const),
     ];
     for (const name of Object.keys(next)) {
-      if (!state.spares.has(name)) state.spares.set(name, createTensor(spec.state[name]!));
+      if (!state.spares.has(name)) state.spares.set(name, runtime.createTensor(spec.state[name]!));
     }
     const written = [
       ...Object.entries(outputs).map(([name, value]) => [value.name, results.get(name)!] as const),
@@ -110,8 +104,8 @@ function compile(step: Step, spec: ProgramSpec, threads: number): Program {
   };
 }
 
-const createTensors = (specs: Specs): Map<string, NativeTensor> =>
-  new Map(Object.entries(specs).map(([name, spec]) => [name, createTensor(spec)]));
+const createTensors = (specs: Specs, runtime: CpuRuntime): Map<string, NativeTensor> =>
+  new Map(Object.entries(specs).map(([name, spec]) => [name, runtime.createTensor(spec)]));
 
 function disposeAll(tensors: Map<string, NativeTensor>): void {
   for (const tensor of tensors.values()) tensor.dispose();

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
-import { testable, testEngine } from '../engines';
+import type { ProgramSpec, Step } from '../../../trainer/engine/types';
+import { testable, testEngine, type TestedEngine } from '../engines';
 
 const spec: ProgramSpec = {
   state: { sum: { shape: [4, 8], dtype: 'float32' }, count: { shape: [], dtype: 'int32' } },
@@ -20,12 +20,12 @@ const zeros = () => ({
 });
 const x = new Float32Array(32).fill(0.5);
 
-async function open(engine: EngineName) {
+async function open(engine: TestedEngine) {
   const made = await testEngine(engine, { threads: 1 });
   return { engine: made, program: await made.compile(accumulate, spec), state: made.upload(zeros()) };
 }
 
-describe.each(testable('onnx', 'tensorflow', 'reference'))('device state on %s', (name) => {
+describe.each(testable('onnx', 'wasm', 'tensorflow', 'reference'))('device state on %s', (name) => {
   it('persists from step to step', async () => {
     const { program, state } = await open(name);
     for (let i = 0; i < 5; i++) expect((await program.run(state, { x })).count!.data[0]).toBe(i);

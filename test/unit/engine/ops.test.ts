@@ -137,7 +137,7 @@ const windows: fc.Arbitrary<Window> = fc
 /** A window that sees nothing of the image has no maximum and no mean. */
 const seesImage = (window: Window) => window.filter.every((side, i) => Math.max(...pads(window)[i]!) < side);
 
-describe.each(testable('onnx', 'tensorflow'))('ops on %s compute what the reference computes', async (name) => {
+describe.each(testable('onnx', 'wasm', 'tensorflow'))('ops on %s compute what the reference computes', async (name) => {
   const engine = await testEngine(name, { threads: 1 });
 
   it('of one tensor, elementwise', () =>
