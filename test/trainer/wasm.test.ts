@@ -2,7 +2,7 @@
 import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../protocol/run';
 import { ended, project, startOther, tinyWith, train } from './support';
 
@@ -56,7 +56,9 @@ it('trains where the native library does not load, and says why not', async () =
   expect(run).toMatchObject({
     status: 'finished',
     engine: expect.stringContaining('WebAssembly') as string,
-    fallback: expect.stringMatching(/^ONNX Runtime's native library does not work here, .*load shared library: .*\.$/) as string,
+    fallback: expect.stringMatching(
+      /^ONNX Runtime's native library does not work here, .*load shared library: .*\.$/,
+    ) as string,
   });
 
   const asked = await trainIn(folder, 'cpu');
@@ -83,20 +85,26 @@ it('fails with both reasons where neither is there', async () => {
   );
 });
 
-it('fails by field and fix when a model outgrows its 4 GiB', async () => {
-  const { run } = await train({
-    data: { source: 'builtin:shapes', imageSize: 64, train: 1200, test: 10 },
-    device: 'wasm',
-    // Attention of the decoder: 1200 x 1024 x 1024 x 4 bytes, and the same again for its softmax and gradients.
-    pretrain: {
-      backbone: { patchSize: 2, width: 16, depth: 1, heads: 1 },
-      decoder: { width: 16, depth: 1, heads: 1 },
-      batchSize: 1200,
-      steps: 3,
-    },
+describe('a model that outgrows its 4 GiB fails by field and fix', () => {
+  const lower = 'The model does not fit into memory: lower pretrain.batchSize, pretrain.backbone.width or pretrain.backbone.depth.'; // prettier-ignore
+  // Attention holds 1024 x 1024 values of each view.
+  const backbone = { patchSize: 2, width: 16, depth: 1, heads: 1 };
+  const outgrown = (pretrain: { method: string; batchSize: number }) =>
+    train({
+      data: { source: 'builtin:shapes', imageSize: 64, train: pretrain.batchSize, test: 10 },
+      device: 'wasm',
+      pretrain: { backbone, steps: 3, ...pretrain },
+    });
+
+  it('where that is sure beforehand', async () => {
+    const { run } = await outgrown({ method: 'rotation', batchSize: 1200 });
+    expect(run.status).toBe('failed');
+    expect(run.reason).toMatch(new RegExp(`^${lower} It needs at least .*; there are 4.3 GB.$`));
   });
-  expect(run.status).toBe('failed');
-  expect(run.reason).toMatch(
-    /^The model does not fit into memory: lower pretrain\.batchSize, .*\(WebAssembly is out of memory, of which it has 4 GiB at most/,
-  );
+
+  it('in the step', async () => {
+    const { run } = await outgrown({ method: 'simclr', batchSize: 700 });
+    expect(run.status).toBe('failed');
+    expect(run.reason).toMatch(new RegExp(`^${lower} .WebAssembly is out of memory, of which it has 4 GiB at most`));
+  });
 });
