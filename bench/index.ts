@@ -13,6 +13,7 @@ import { map } from './map';
 import { methods } from './methods';
 import { step } from './step';
 import { tensorflow } from './tensorflow';
+import { wasm } from './wasm';
 
 const benches: Record<string, (options: Record<string, string | undefined>) => Promise<unknown>> = {
   step,
@@ -25,6 +26,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   dashboard,
   engines: enginesTable,
   tensorflow,
+  wasm,
 };
 
 const { positionals, values } = parseArgs({

@@ -12,13 +12,13 @@ import { PretrainConfig } from '../protocol/config';
 import { median } from './median';
 import { startPeer } from './peer';
 
-const THREADS = 2;
+export const THREADS = 2;
 const IMAGE_SIZE = 32;
 const LEARNING_RATE = 1e-3;
 
 const mae = { peer: 'mae_torch.py', optimizer: adamw({ betas: [0.9, 0.95], weightDecay: 0.05 }) };
 
-const configs = [
+export const configs = [
   {
     ...mae,
     name: 'MAE small, batch 64',
@@ -53,9 +53,9 @@ const configs = [
     },
   },
 ];
-type Config = (typeof configs)[number];
+export type Config = (typeof configs)[number];
 
-const ROUNDS = 5;
+export const ROUNDS = 5;
 
 interface Row {
   config: string;
@@ -97,8 +97,8 @@ export async function step(): Promise<Row[]> {
   return rows;
 }
 
-async function compiled(config: Config) {
-  const engine = await createEngine({ engine: 'onnx', device: 'cpu', threads: THREADS });
+export async function compiled(config: Config, device: 'cpu' | 'wasm' = 'cpu') {
+  const engine = await createEngine({ engine: 'onnx', device, threads: THREADS });
   const { batch, optimizer } = config;
   const method = createMethod(PretrainConfig.parse(config.pretrain), IMAGE_SIZE);
   const params = method.init(0);
