@@ -24,6 +24,7 @@ const TOLERANCE = 1e-3;
 
 const engines: readonly EngineOptions[] = [
   { engine: 'onnx', device: 'cpu', threads: 2 },
+  { engine: 'onnx', device: 'wasm', threads: 2 },
   { engine: 'onnx', device: 'webgpu' },
   // Only where it is installed.
   ...(existsSync(tensorflowFolder())
@@ -203,7 +204,7 @@ async function measured(engine: Engine, one: Case, starts: readonly HostTensors[
 }
 
 /** Steps that are timed besides those two, where they do not take long. */
-const timed = ({ name, device }: Engine) => (name !== 'reference' && device === 'cpu' ? 9 : 0);
+const timed = ({ name, device }: Engine) => (name !== 'reference' && device !== 'webgpu' ? 9 : 0);
 
 /**
  * Loss and state beside the reference's. Some tensors are rounding and little else: biases of attention's keys, which a

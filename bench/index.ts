@@ -14,6 +14,7 @@ import { methods } from './methods';
 import { own } from './own';
 import { step } from './step';
 import { tensorflow } from './tensorflow';
+import { wasm } from './wasm';
 
 const benches: Record<string, (options: Record<string, string | undefined>) => Promise<unknown>> = {
   step,
@@ -27,6 +28,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   dashboard,
   engines: enginesTable,
   tensorflow,
+  wasm,
 };
 
 const { positionals, values } = parseArgs({

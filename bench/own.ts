@@ -14,13 +14,20 @@ import { random } from '../trainer/random/random';
 import { PretrainConfig } from '../protocol/config';
 
 const Request = z.object({ do: z.enum(['step', 'embed', 'products', 'peak']), count: z.number().optional() });
-const Config = z.object({ batch: z.number(), imageSize: z.number(), threads: z.number() }).loose();
+const Config = z
+  .object({
+    batch: z.number(),
+    imageSize: z.number(),
+    threads: z.number(),
+    device: z.enum(['cpu', 'wasm']).default('cpu'),
+  })
+  .loose();
 const PRODUCT_SIDE = 2048;
 
 export async function own({ config: given = '{}' }: { config?: string }): Promise<void> {
-  const { batch, imageSize, threads, ...settings } = Config.parse(JSON.parse(given));
+  const { batch, imageSize, threads, device, ...settings } = Config.parse(JSON.parse(given));
   const pretrain = PretrainConfig.parse({ ...settings, batchSize: batch });
-  const engine = await createEngine({ engine: 'onnx', device: 'cpu', threads });
+  const engine = await createEngine({ engine: 'onnx', device, threads });
   const method = createMethod(pretrain, imageSize);
   const { step, given: inputsOf, state, spec } = uploaded(engine, trainingToMeasure(method, pretrain, 0));
   const began = performance.now();

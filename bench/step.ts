@@ -5,13 +5,13 @@
 import { median } from './median';
 import { startOwn, startPeer, type Peer } from './peer';
 
-const THREADS = 2;
-const ROUNDS = 5;
+export const THREADS = 2;
+export const ROUNDS = 5;
 
 const adamw = { type: 'adamw', betas: [0.9, 0.95], weightDecay: 0.05 };
 
 /** `compiled`: also beside torch.compile. */
-const configs = [
+export const configs = [
   {
     name: 'MAE small, batch 64',
     peer: 'mae_torch.py',
@@ -132,5 +132,5 @@ async function compared([own, peer]: readonly [Peer, Peer], steps: number): Prom
 }
 
 /** Of so many steps or embeddings, in ms. */
-const timesOf = (side: Peer, what: 'step' | 'embed', count: number) => side.ask<number[]>({ do: what, count });
+export const timesOf = (side: Peer, what: 'step' | 'embed', count: number) => side.ask<number[]>({ do: what, count });
 const asked = (side: Peer, what: 'peak' | 'products') => side.ask<number>({ do: what });

@@ -355,9 +355,11 @@ export const ExperimentConfig = z
         '`onnx`: compiled (default). `tensorflow`: for CUDA GPUs, to be installed first. `reference`: plain JavaScript, slow, for checking.',
       ),
     device: z
-      .enum(['auto', 'cpu', 'webgpu', 'cuda'])
+      .enum(['auto', 'cpu', 'wasm', 'webgpu', 'cuda'])
       .default('auto')
-      .describe('Where the engine runs. `auto` takes a real GPU when there is one and says what it took.'),
+      .describe(
+        'Where the engine runs. `auto` takes a real GPU when there is one and says what it took. `wasm`: the CPU where ONNX Runtime has no native library, several times slower.',
+      ),
     data: DataConfig,
     pretrain: PretrainConfig.prefault({}),
     ...evaluationBlocks,

@@ -40,16 +40,20 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   checkDevice(config, complain);
 }
 
-/** Which devices an engine can run on, besides the CPU. */
-const gpuOf = { onnx: 'webgpu', tensorflow: 'cuda' } as const;
+/** Which devices an engine can run on. */
+const devicesOf: Record<'onnx' | 'tensorflow', readonly string[]> = {
+  onnx: ['cpu', 'wasm', 'webgpu'],
+  tensorflow: ['cpu', 'cuda'],
+};
 
 function checkDevice({ engine, device }: ExperimentConfig, complain: Complain): void {
   if (engine === 'auto' || device === 'auto' || device === 'cpu') return;
   if (engine === 'reference') {
     const other = device === 'cuda' ? 'tensorflow' : 'onnx';
     complain(['device'], `The reference engine runs on the CPU only; remove "device" or use the ${other} engine.`);
-  } else if (device !== gpuOf[engine]) {
-    complain(['device'], `The ${engine} engine runs on "cpu" or "${gpuOf[engine]}"; say one of them, or "auto".`);
+  } else if (!devicesOf[engine].includes(device)) {
+    const devices = devicesOf[engine].map((name) => `"${name}"`).join(' or ');
+    complain(['device'], `The ${engine} engine runs on ${devices}; say one of them, or "auto".`);
   }
 }
 

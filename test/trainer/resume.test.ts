@@ -11,12 +11,14 @@ const moco = {
   ...mae,
   pretrain: { ...pretrain, method: 'moco', version: 'v2', queue: 32, projector: { hidden: 16, output: 8 } },
 };
+const wasm = { ...mae, device: 'wasm' };
 const last = 'checkpoints/step-000060';
 const weights = async (directory: string) =>
   await Promise.all(['model', 'optimizer'].map((name) => sha256(join(directory, last, `${name}.safetensors`))));
 
 describe.each([
   ['of MAE', mae],
+  ['of MAE on WebAssembly', wasm],
   ['of MoCo, with a queue and a momentum encoder', moco],
 ])('a run that was killed, %s,', (_, config) => {
   let uninterrupted: { directory: string };

@@ -58,8 +58,16 @@ export async function project(config: unknown): Promise<string> {
   return file;
 }
 
+interface Started {
+  readonly directory: string;
+  readonly pid: number;
+}
+
 /** Starts a trainer as the editor does. Resolves to its run directory. */
-export async function start(...args: string[]): Promise<{ directory: string; pid: number }> {
+export const start = (...args: string[]): Promise<Started> => startOther(trainerPath, ...args);
+
+/** Another one than the build's. */
+export async function startOther(trainerPath: string, ...args: string[]): Promise<Started> {
   const started = await launchTrainer({ nodePath: process.execPath, trainerPath, args, cwd: tmpdir() });
   pids.push(started.pid);
   return { directory: started.runDirectory, pid: started.pid };

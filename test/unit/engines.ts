@@ -6,11 +6,11 @@ import type { Engine, EngineName, EngineOptions } from '../../trainer/engine/typ
 
 const folder = process.env.TESSERA_ENGINES && join(process.env.TESSERA_ENGINES, 'tensorflow');
 
-/** `onnx-plain` is the onnx engine as it is where its own kernels were not built. */
-export type TestEngine = EngineName | 'onnx-plain';
+/** `onnx-plain` is the onnx engine without its own kernels, `wasm` the one without its native library. */
+export type TestedEngine = EngineName | 'onnx-plain' | 'wasm';
 
 /** The engines of these that can be tested here; says which is skipped. */
-export function testable<Name extends TestEngine>(...names: readonly Name[]): Name[] {
+export function testable<Name extends TestedEngine>(...names: readonly Name[]): Name[] {
   const isHere = folder !== undefined && existsSync(folder);
   if (names.some((name) => name === 'tensorflow') && !isHere) {
     console.warn('SKIPPED: the tensorflow engine, because TESSERA_ENGINES names no folder in which it is installed');
@@ -19,7 +19,8 @@ export function testable<Name extends TestEngine>(...names: readonly Name[]): Na
 }
 
 /** On the CPU, so that results are the same on every machine. */
-export const testEngine = (name: TestEngine, options: EngineOptions = {}): Promise<Engine> =>
-  name === 'onnx-plain'
-    ? createEngine({ engine: 'onnx', device: 'cpu', kernels: false, ...options })
-    : createEngine({ engine: name, device: 'cpu', folder, ...options });
+export function testEngine(name: TestedEngine, options: EngineOptions = {}): Promise<Engine> {
+  if (name === 'wasm') return createEngine({ device: 'wasm', ...options });
+  if (name === 'onnx-plain') return createEngine({ engine: 'onnx', device: 'cpu', kernels: false, ...options });
+  return createEngine({ engine: name, device: 'cpu', folder, ...options });
+}

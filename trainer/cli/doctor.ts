@@ -26,13 +26,17 @@ export async function examine(): Promise<Finding[]> {
       detail: `${platform}, ${availableParallelism()} cores, ${formatBytes(totalmem())} memory`,
     },
     await sharpFinding(),
-    ...engines.map(engineFinding),
+    ...engines.map((engine) => engineFinding(engine, engines)),
   ];
 }
 
-/** Only onnx on the CPU has to work everywhere. */
-export function engineFinding({ name, device, available, detail }: EngineReport): Finding {
-  const optional = name === 'tensorflow' || device !== 'cpu';
+/** What runs everywhere: onnx on the CPU, natively or on WebAssembly. */
+const isBase = ({ name, device }: EngineReport) => name === 'onnx' && device !== 'webgpu';
+
+/** `all`: of two bases one has to work. */
+export function engineFinding(report: EngineReport, all: readonly EngineReport[]): Finding {
+  const { name, device, available, detail } = report;
+  const optional = !isBase(report) || all.some((other) => isBase(other) && other.available);
   const fix = name === 'tensorflow' && device === 'cpu' && !available ? '; tessera engines install tensorflow' : '';
   return { name: `engine ${name}, ${device}`, ok: available, detail: `${detail}${fix}`, optional };
 }

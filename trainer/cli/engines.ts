@@ -26,7 +26,13 @@ export function addEngineCommands(program: Command, print: (text: string) => voi
     .action(async ({ json }: { json?: boolean }) => {
       const reports = await probeEngines(tensorflowFolder());
       if (json) return print(JSON.stringify(reports, null, 2));
-      print(table(reports.map(engineFinding).map(({ name, ok, detail }) => [ok ? 'yes' : '-', name, detail])));
+      print(
+        table(
+          reports
+            .map((report) => engineFinding(report, reports))
+            .map(({ name, ok, detail }) => [ok ? 'yes' : '-', name, detail]),
+        ),
+      );
     });
   engines
     .command('install')

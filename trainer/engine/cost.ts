@@ -5,7 +5,7 @@
  */
 import type { Constant, ElementType, Node, Value } from './graph';
 import { overwritten } from './in-place';
-import { findKernels } from './kernels';
+import { kernelsFile } from './kernels';
 import { stepGraph, type LoweredGraph } from './model';
 import { size } from './shapes';
 import type { ProgramSpec, Step } from './types';
@@ -28,7 +28,7 @@ export interface Cost {
  */
 export function stepCost(step: Step, spec: ProgramSpec): Cost {
   const counted = costOf(stepGraph(step, spec).graph);
-  if (typeof findKernels() === 'string') return counted;
+  if (kernelsFile() === undefined) return counted;
   const { graph, next } = stepGraph(step, spec, true);
   const inPlace = overwritten(graph, next);
   const made = Object.entries(next).filter(([name]) => inPlace.has(name)); // where the old values are: not made anew

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+import { nativeLibrary } from './native-library';
 import type { Device, Engine, EngineName, EngineOptions } from './types';
 
 export type * from './types';
@@ -6,7 +8,7 @@ export { probeTensorflow, type TensorflowReport } from './tensorflow/probe';
 export { MANIFEST, type InstallManifest } from './tensorflow/package';
 
 const devices: Record<EngineName, readonly Device[]> = {
-  onnx: ['cpu', 'webgpu'],
+  onnx: ['cpu', 'wasm', 'webgpu'],
   tensorflow: ['cpu', 'cuda'],
   reference: ['cpu'],
 };
@@ -27,7 +29,14 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       if (folder === undefined) throw new Error('the tensorflow engine needs the folder where it is installed');
       return (await import('./tensorflow')).createTensorflowEngine(folder, device === 'cuda' ? 'cuda' : 'cpu');
     case 'onnx':
-      if (device === 'cpu') return (await import('./onnx-cpu')).createCpuEngine(threads, kernels);
-      return (await import('./onnx-webgpu')).createWebGpuEngine();
+      if (device === 'webgpu') return (await import('./onnx-webgpu')).createWebGpuEngine();
+      return await onCpu(device === 'wasm' ? 'wasm' : 'cpu', threads, kernels);
   }
+}
+
+async function onCpu(device: 'cpu' | 'wasm', threads = availableParallelism(), kernels = true): Promise<Engine> {
+  const { createCpuEngine } = await import('./onnx-cpu');
+  if (device === 'wasm') return createCpuEngine(device, await (await import('./wasm')).wasmRuntime(threads));
+  nativeLibrary(); // Or says that there is none, before what loads libraries fails in words of its own.
+  return createCpuEngine(device, (await import('./native')).nativeRuntime(threads, kernels));
 }

@@ -4,8 +4,8 @@
  * tenth of its time. Here a run reads and writes memory that stays where it is.
  */
 import koffi, { type LibraryHandle } from 'koffi';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { kernelsFile } from './kernels';
+import { nativeLibrary } from './native-library';
 import { size } from './shapes';
 import type { TensorSpec, TypedArray } from './types';
 
@@ -20,6 +20,18 @@ export interface NativeSession {
   /** Runs the graph on the inputs, by name, and writes its results into the outputs. */
   run(inputs: ReadonlyMap<string, NativeTensor>, outputs: ReadonlyMap<string, NativeTensor>): void;
   dispose(): void;
+}
+
+/** What runs graphs on such tensors: this, or the same on WebAssembly (wasm.ts). */
+export interface CpuRuntime {
+  /** For people: "onnxruntime 1.30.0, CPU, 2 threads". */
+  readonly description: string;
+  /** Whether its graphs may name this engine's own kernels. */
+  readonly kernels: boolean;
+  /** A tensor of zeros. */
+  createTensor(spec: TensorSpec): NativeTensor;
+  /** Compiles a model. */
+  createSession(model: Uint8Array): NativeSession;
 }
 
 type Pointer = unknown;
@@ -39,8 +51,6 @@ const signatures = {
       'const char **outputNames, size_t outputCount, void **outputs)',
   ],
   createSessionOptions: [10, 'void *(_Out_ void **options)'],
-  enableProfiling: [14, 'void *(void *options, const char *prefix)'],
-
   disableMemPattern: [17, 'void *(void *options)'],
   setOptimizationLevel: [23, 'void *(void *options, int level)'],
   setIntraOpThreads: [24, 'void *(void *options, int threads)'],
@@ -79,7 +89,7 @@ let loaded: Runtime | undefined;
 /** Loads the library on first use; throws when this platform's is not there. */
 function runtime(): Runtime {
   if (loaded) return loaded;
-  const library = koffi.load(libraryFile());
+  const library = koffi.load(nativeLibrary());
   const getBase = library.func('void *OrtGetApiBase()');
   const [getApi, getVersion] = koffi.decode(getBase(), koffi.array('void *', 2)) as [Pointer, Pointer];
   const version = koffi.call(getVersion, koffi.proto('const char *()')) as string;
@@ -97,23 +107,37 @@ function runtime(): Runtime {
   return (loaded = { library, version, api, env, memory });
 }
 
-const libraries: Partial<Record<NodeJS.Platform, string>> = {
-  linux: 'libonnxruntime.so.1',
-  darwin: 'libonnxruntime.1.dylib',
-  win32: 'onnxruntime.dll',
-};
+/**
+ * A thread with nothing to do spins this long (by default far longer) before it sleeps: beside an editor or another run,
+ * spinning takes away the core that the step is waiting for.
+ */
+const SPIN_MICROSECONDS = 20;
 
-function libraryFile(): string {
-  const library = libraries[process.platform];
-  if (!library) throw new Error(`there is no ONNX Runtime for ${process.platform}`);
-  const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
-  return join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch, library);
+/**
+ * With this engine's own kernels, where they are wanted, were built, and can run on this processor; says what it has.
+ * Throws when this platform's library is not there or does not load.
+ */
+export function nativeRuntime(threads: number, wantsKernels: boolean): CpuRuntime {
+  const kernels = wantsKernels ? loadKernels() : undefined;
+  const own = kernels ? `${kernels.instructions} kernels` : 'no kernels of its own';
+  return {
+    description: `onnxruntime ${runtime().version}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${own}`,
+    kernels: kernels !== undefined,
+    createTensor,
+    createSession: (model) => createSession(model, threads, kernels?.file),
+  };
 }
 
-export const runtimeVersion = () => runtime().version;
+/** What the kernels use of this processor, "avx512"; undefined where they were not built or it has nothing that they can use. */
+function loadKernels(): { readonly file: string; readonly instructions: string } | undefined {
+  const file = kernelsFile();
+  if (file === undefined) return undefined;
+  const instructions = koffi.load(file).func('const char *tesseraKernels()')() as string | null;
+  return instructions === null ? undefined : { file, instructions };
+}
 
 /** A tensor of zeros. */
-export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
+function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
   const { api, memory } = runtime();
   // Through a buffer of its own: V8 keeps small arrays on its heap, where they move.
   const buffer = new ArrayBuffer(size(shape) * Float32Array.BYTES_PER_ELEMENT);
@@ -124,17 +148,8 @@ export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
   return { data, handle, dispose: once(() => api.releaseTensor(handle)) };
 }
 
-export interface SessionOptions {
-  /** How many work on each op. */
-  readonly threads: number;
-  /** A thread with nothing to do spins this long before it sleeps. */
-  readonly spinMicroseconds: number;
-  /** A library of custom ops. */
-  readonly ops?: string;
-}
-
-/** Compiles a model. */
-export function createSession(model: Uint8Array, { threads, spinMicroseconds, ops }: SessionOptions): NativeSession {
+/** Compiles a model for so many threads on each op. `ops` is a library of custom ones. */
+function createSession(model: Uint8Array, threads: number, ops: string | undefined): NativeSession {
   const { api, env } = runtime();
   const options = made(api, (out) => api.createSessionOptions(out));
   try {
@@ -143,8 +158,7 @@ export function createSession(model: Uint8Array, { threads, spinMicroseconds, op
     check(api, api.setIntraOpThreads(options, threads));
     // After a first run all its memory would be allocated again, as one block: half as much again for a ResNet-18, no faster.
     check(api, api.disableMemPattern(options));
-    if (process.env.PROF) check(api, api.enableProfiling(options, process.env.PROF));
-    check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(spinMicroseconds)));
+    check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(SPIN_MICROSECONDS)));
     if (ops !== undefined) made(api, (out) => api.registerOps(options, ops, out));
     const session = made(api, (out) => api.createSession(env, model, model.byteLength, options, out));
     let released = false;

@@ -1,13 +1,12 @@
 /**
- * ONNX Runtime on the CPU. What of the state cannot be overwritten while a step runs is held twice: the step reads one and
- * writes the other, so nothing is copied.
+/**
+ * ONNX Runtime on the CPU: its native library, or what of it is compiled to WebAssembly. What of the state cannot be
+ * overwritten while a step runs is held twice: the step reads one and writes the other, so nothing is copied.
  */
-import { availableParallelism } from 'node:os';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
-import { findKernels } from './kernels';
 import { overwritten } from './in-place';
 import { modelBytes, stepGraph } from './model';
-import { createSession, createTensor, runtimeVersion, type NativeTensor, type SessionOptions } from './native';
+import type { CpuRuntime, NativeTensor } from './native';
 import { promised } from './promised';
 import { specsOf } from './shapes';
 import { inputName, stateName } from './trace';
@@ -23,36 +22,25 @@ import type {
   TypedArray,
 } from './types';
 
-/**
- * A thread with nothing to do spins this long (by default far longer) before it sleeps: beside an editor or another run,
- * spinning takes away the core that the step is waiting for.
- */
-const SPIN_MICROSECONDS = 20;
-
 interface CpuState extends DeviceState {
   readonly tensors: Map<string, NativeTensor>;
   /** What the last step read, free for the next one to write. */
   readonly spares: Map<string, NativeTensor>;
 }
 
-export function createCpuEngine(threads = availableParallelism(), useKernels = true): Engine {
-  const found = useKernels ? findKernels() : undefined;
-  const kernels = typeof found === 'object' ? found : undefined;
-  return {
-    name: 'onnx',
-    device: 'cpu',
-    description: `onnxruntime ${runtimeVersion()}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${kernels ? `${kernels.instructions} kernels` : 'no kernels of its own'}`,
-    upload,
-    compile: (step, spec) =>
-      promised(() => compile(step, spec, { threads, spinMicroseconds: SPIN_MICROSECONDS, ops: kernels?.file })),
-    dispose: () => undefined,
-  };
-}
+export const createCpuEngine = (device: 'cpu' | 'wasm', runtime: CpuRuntime): Engine => ({
+  name: 'onnx',
+  device,
+  description: runtime.description,
+  upload: (values) => upload(values, runtime),
+  compile: (step, spec) => promised(() => compile(step, spec, runtime)),
+  dispose: () => undefined,
+});
 
-function upload(values: HostTensors): CpuState {
+function upload(values: HostTensors, runtime: CpuRuntime): CpuState {
   for (const [name, value] of Object.entries(values)) checkHostTensor(name, value);
   const specs = specsOf(values);
-  const tensors = createTensors(specs);
+  const tensors = createTensors(specs, runtime);
   for (const [name, tensor] of tensors) tensor.data.set(values[name]!.data);
   const spares = new Map<string, NativeTensor>();
   return {
@@ -74,13 +62,13 @@ function upload(values: HostTensors): CpuState {
   };
 }
 
-function compile(step: Step, spec: ProgramSpec, options: SessionOptions): Program {
-  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, options.ops !== undefined);
-  const session = createSession(modelBytes(graph), options);
+function compile(step: Step, spec: ProgramSpec, runtime: CpuRuntime): Program {
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, runtime.kernels);
+  const session = runtime.createSession(modelBytes(graph));
   const inPlace = overwritten(graph, next);
   const twice = Object.keys(next).filter((name) => !inPlace.has(name));
-  const given = createTensors(spec.inputs);
-  const results = createTensors(outputSpecs);
+  const given = createTensors(spec.inputs, runtime);
+  const results = createTensors(outputSpecs, runtime);
 
   const written = (state: CpuState, name: string) => (inPlace.has(name) ? state.tensors : state.spares).get(name)!;
 
@@ -94,7 +82,7 @@ function compile(step: Step, spec: ProgramSpec, options: SessionOptions): Progra
       ...[...given].map(([name, tensor]) => [inputName(name), tensor] as const),
     ];
     for (const name of twice) {
-      if (!state.spares.has(name)) state.spares.set(name, createTensor(spec.state[name]!));
+      if (!state.spares.has(name)) state.spares.set(name, runtime.createTensor(spec.state[name]!));
     }
     const writes = [
       ...Object.entries(outputs).map(([name, value]) => [value.name, results.get(name)!] as const),
@@ -122,8 +110,8 @@ function compile(step: Step, spec: ProgramSpec, options: SessionOptions): Progra
   };
 }
 
-const createTensors = (specs: Specs): Map<string, NativeTensor> =>
-  new Map(Object.entries(specs).map(([name, spec]) => [name, createTensor(spec)]));
+const createTensors = (specs: Specs, runtime: CpuRuntime): Map<string, NativeTensor> =>
+  new Map(Object.entries(specs).map(([name, spec]) => [name, runtime.createTensor(spec)]));
 
 function disposeAll(tensors: Map<string, NativeTensor>): void {
   for (const tensor of tensors.values()) tensor.dispose();

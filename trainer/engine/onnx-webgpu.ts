@@ -1,5 +1,6 @@
 /** ONNX Runtime on a GPU through WebGPU: state stays in the device's buffers from step to step. */
-import * as ort from 'onnxruntime-node';
+import type * as OnnxRuntime from 'onnxruntime-node';
+import { createRequire } from 'node:module';
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { createGraph } from './graph';
 import { lowered, modelBytes, stepGraph } from './model';
@@ -17,10 +18,13 @@ import type {
   TypedArray,
 } from './types';
 
+// As code and not as an import, which a bundle would carry out at its start, also where there is no such package.
+const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof OnnxRuntime;
+type Tensor = OnnxRuntime.Tensor;
 ort.env.logLevel = 'error';
 
 interface GpuState extends DeviceState {
-  readonly tensors: Map<string, ort.Tensor>;
+  readonly tensors: Map<string, Tensor>;
 }
 
 export function createWebGpuEngine(): Engine {
@@ -39,7 +43,7 @@ const onnxTensor = (data: TypedArray, { shape, dtype }: TensorSpec) =>
     ? new ort.Tensor('float32', data as Float32Array, shape)
     : new ort.Tensor('int32', data as Int32Array, shape);
 
-async function toHost(tensor: ort.Tensor, { shape, dtype }: TensorSpec): Promise<HostTensor> {
+async function toHost(tensor: Tensor, { shape, dtype }: TensorSpec): Promise<HostTensor> {
   return { shape, dtype, data: (await tensor.getData()) as TypedArray };
 }
 
@@ -58,7 +62,7 @@ function upload(values: HostTensors): GpuState {
         return [name, tensor] as const;
       });
       const downloaded = await download(entries.filter(([, tensor]) => tensor.location === 'gpu-buffer'));
-      const data = (name: string, tensor: ort.Tensor) => downloaded[name] ?? (tensor.data as TypedArray).slice();
+      const data = (name: string, tensor: Tensor) => downloaded[name] ?? (tensor.data as TypedArray).slice();
       return Object.fromEntries(entries.map(([name, tensor]) => [name, { ...specs[name]!, data: data(name, tensor) }]));
     },
     dispose() {
@@ -69,7 +73,7 @@ function upload(values: HostTensors): GpuState {
 }
 
 /** Buffers on the GPU, copied to the host by a graph that does nothing else: the binding has no other way. */
-async function download(entries: readonly (readonly [string, ort.Tensor])[]): Promise<Record<string, TypedArray>> {
+async function download(entries: readonly (readonly [string, Tensor])[]): Promise<Record<string, TypedArray>> {
   if (entries.length === 0) return {};
   const graph = createGraph();
   const values = entries.map(([name, { dims, type }]) =>
@@ -80,7 +84,7 @@ async function download(entries: readonly (readonly [string, ort.Tensor])[]): Pr
   });
   try {
     const copies = await session.run(Object.fromEntries(entries.map(([name, tensor]) => [stateName(name), tensor])));
-    return Object.fromEntries(entries.map(([name]) => [name, (copies[name] as ort.Tensor).data as TypedArray]));
+    return Object.fromEntries(entries.map(([name]) => [name, (copies[name] as Tensor).data as TypedArray]));
   } finally {
     await session.release();
   }
@@ -101,16 +105,16 @@ async function compile(step: Step, spec: ProgramSpec): Promise<Program> {
   async function run(state: GpuState, inputs: Readonly<Record<string, TypedArray>>): Promise<HostTensors> {
     checkState(state.specs, spec.state);
     checkInputs(inputs, spec.inputs);
-    const feeds: Record<string, ort.Tensor> = {};
+    const feeds: Record<string, Tensor> = {};
     for (const name of Object.keys(spec.state)) feeds[stateName(name)] = state.tensors.get(name)!;
     for (const [name, like] of Object.entries(spec.inputs)) feeds[inputName(name)] = onnxTensor(inputs[name]!, like);
     const fetched = await session.run(feeds);
     for (const [name, value] of Object.entries(next)) {
       state.tensors.get(name)!.dispose();
-      state.tensors.set(name, fetched[value.name] as ort.Tensor);
+      state.tensors.set(name, fetched[value.name] as Tensor);
     }
     const host = Object.entries(outputs).map(
-      async ([name, value]) => [name, await toHost(fetched[value.name] as ort.Tensor, outputSpecs[name]!)] as const,
+      async ([name, value]) => [name, await toHost(fetched[value.name] as Tensor, outputSpecs[name]!)] as const,
     );
     return Object.fromEntries(await Promise.all(host));
   }

@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createGraph } from './graph';
 import { lowered, modelBytes } from './model';
+import { nativeLibrary } from './native-library';
 import { probeTensorflow } from './tensorflow/probe';
 import type { Device, EngineName } from './types';
 
@@ -20,8 +21,9 @@ export interface EngineReport {
 
 /** Tries every engine, tensorflow in the folder where it is installed if it is; seconds. Never throws. */
 export async function probeEngines(tensorflowFolder: string): Promise<EngineReport[]> {
-  const [cpu, webgpu, tensorflow] = await Promise.all([
+  const [cpu, wasm, webgpu, tensorflow] = await Promise.all([
     probeDevice('cpu'),
+    probeWasm(),
     probeDevice('webgpu'),
     probeTensorflow(tensorflowFolder),
   ]);
@@ -30,6 +32,7 @@ export async function probeEngines(tensorflowFolder: string): Promise<EngineRepo
     { name: 'tensorflow', device: 'cpu', available: tensorflow.state === 'works', detail: tensorflow.detail },
     { name: 'onnx', device: 'webgpu', ...webgpu },
     { name: 'onnx', device: 'cpu', ...cpu },
+    { name: 'onnx', device: 'wasm', ...wasm },
     { name: 'reference', device: 'cpu', available: true, detail: 'plain JavaScript; for tests, far too slow to train' },
   ];
 }
@@ -37,6 +40,10 @@ export async function probeEngines(tensorflowFolder: string): Promise<EngineRepo
 // Runs one model of one node, and tells which graphics drivers that loaded.
 const child = `
 const [library, device, model] = process.argv.slice(1);
+process.on('uncaughtException', (error) => {
+  console.log('tessera-error ' + error.message.split('\\n')[0]);
+  process.exit();
+});
 const ort = require(library);
 ort.env.logLevel = 'verbose';
 ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [device], logSeverityLevel: 0 })
@@ -45,22 +52,21 @@ ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: 
     const fs = require('node:fs');
     const drivers = process.platform === 'linux' ? fs.readFileSync('/proc/self/maps', 'utf8') : '';
     console.log('tessera-probe ' + JSON.stringify(Array.from(new Set(drivers.match(/[^/\\s]+\\.so[.\\d]*$/gm)))));
-  }, (error) => { console.log('tessera-error ' + error.message.split('\\n')[0]); })
-  .then(() => process.exit());
+    process.exit();
+  });
 `;
 
 type Finding = Pick<EngineReport, 'available' | 'detail'>;
 
 /** Tries ONNX Runtime on one device. Never throws. */
 export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
-  const graph = createGraph();
-  const x = graph.input('x', { shape: [2], dtype: 'float32' });
-  const model = Buffer.from(modelBytes(lowered(graph, [graph.node('Add', [x, x], x)]))).toString('base64');
+  const model = Buffer.from(doubling().model).toString('base64');
   let library: string;
   try {
+    nativeLibrary();
     library = createRequire(import.meta.url).resolve('onnxruntime-node');
-  } catch {
-    return Promise.resolve({ available: false, detail: 'onnxruntime-node is not installed' });
+  } catch (error) {
+    return Promise.resolve({ available: false, detail: (error as Error).message });
   }
   const options = { timeout: 5000, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
   return new Promise((resolve) => {
@@ -78,6 +84,38 @@ export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
       }
     });
   });
+}
+
+/** In this process: what WebAssembly does cannot end it. Never throws. */
+async function probeWasm(): Promise<Finding> {
+  try {
+    const runtime = await (await import('./wasm')).wasmRuntime(1);
+    const { model, x, doubled } = doubling();
+    const session = runtime.createSession(model);
+    const [given, made] = [runtime.createTensor(x), runtime.createTensor(doubled)];
+    given.data.set([1, 2]);
+    session.run(new Map([[x.name, given]]), new Map([[doubled.name, made]]));
+    const result = made.data.join();
+    for (const used of [session, given, made]) used.dispose();
+    if (result !== '2,4')
+      return { available: false, detail: `${runtime.description} computes 2 x [1,2] = [${result}]` };
+    return {
+      available: true,
+      detail: 'works; for where there is no native library, several times slower than the cpu',
+    };
+  } catch (error) {
+    return { available: false, detail: (error as Error).message.split('\n')[0]! };
+  }
+}
+
+/** A model that adds what it is given to itself. */
+function doubling() {
+  const graph = createGraph();
+  const x = graph.input('x', { shape: [2], dtype: 'float32' });
+  const doubled = graph.node('Add', [x, x], x);
+  const floats = { shape: [2], dtype: 'float32' } as const;
+  const named = ({ name }: { readonly name: string }) => ({ name, ...floats });
+  return { model: modelBytes(lowered(graph, [doubled])), x: named(x), doubled: named(doubled) };
 }
 
 /** Software adapters compute on the CPU, many times slower than the cpu engine. */

@@ -48,7 +48,7 @@ export interface Program {
 }
 
 export type EngineName = 'onnx' | 'tensorflow' | 'reference';
-export type Device = 'cpu' | 'webgpu' | 'cuda';
+export type Device = 'cpu' | 'wasm' | 'webgpu' | 'cuda';
 
 export interface Engine {
   readonly name: EngineName;

@@ -15,13 +15,13 @@ type Asked = Pick<ExperimentConfig, 'engine' | 'device'>;
 
 /**
  * The engine that the config asks for; `auto` takes a real GPU when one works, through CUDA before WebGPU, and the CPU
- * otherwise. Throws, naming the field and the fix, when what was asked for by name does not work here.
+ * otherwise, on WebAssembly where ONNX Runtime's native library does not work. Throws, naming the field and the fix, when what was asked for by name does not work here.
  */
 export async function chooseEngine({ engine, device }: Asked): Promise<ChosenEngine> {
   if (engine === 'reference') return { engine: await createEngine({ engine }) };
   if (engine === 'tensorflow') return { engine: await tensorflow(device) };
-  if (device === 'webgpu') return { engine: await asked('"device" is "webgpu"', { device }) };
-  if (device === 'cpu') return { engine: await createEngine({ device }) };
+  if (device === 'webgpu' || device === 'wasm') return { engine: await asked(`"device" is "${device}"`, { device }) };
+  if (device === 'cpu') return { engine: await asked('"device" is "cpu"', { device }, 'Say "wasm" or "auto".') };
   if (engine === 'onnx') return await onnx();
 
   const found = await probeTensorflow(tensorflowFolder());
@@ -38,20 +38,37 @@ export async function chooseEngine({ engine, device }: Asked): Promise<ChosenEng
     }
   }
   const { engine: other, fallback } = await onnx();
-  return { engine: other, fallback: [broken, fallback].filter((why) => why !== undefined).join(' ') || undefined };
+  return { engine: other, fallback: joined(broken, fallback) };
 }
 
 /** On WebGPU if that works, else on the CPU. */
 async function onnx(): Promise<ChosenEngine> {
   const gpu = await probeDevice('webgpu');
-  if (!gpu.available) return { engine: await createEngine({ device: 'cpu' }) };
+  if (!gpu.available) return await cpu();
   try {
     return { engine: await working({ device: 'webgpu' }) };
   } catch (error) {
-    return {
-      engine: await createEngine({ device: 'cpu' }),
-      fallback: `There is a GPU (${gpu.detail}), but it does not work: ${(error as Error).message}`,
-    };
+    return await cpu(`There is a GPU (${gpu.detail}), but it does not work: ${(error as Error).message}`);
+  }
+}
+
+/** On the native library if that works, else on WebAssembly. */
+async function cpu(fallback?: string): Promise<ChosenEngine> {
+  try {
+    return { engine: await working({ device: 'cpu' }), fallback };
+  } catch (error) {
+    const why = `ONNX Runtime's native library does not work here, so WebAssembly runs, several times slower: ${(error as Error).message}`;
+    return { engine: await wasm(why), fallback: joined(fallback, why) };
+  }
+}
+
+/** The last resort, for which `why` says what else there is not. */
+async function wasm(why: string): Promise<Engine> {
+  try {
+    return await working({ device: 'wasm' });
+  } catch (error) {
+    const message = `The onnx engine does not work here. ${why} WebAssembly does not either: ${(error as Error).message} "tessera doctor" says more.`;
+    throw new Error(message, { cause: error });
   }
 }
 
@@ -109,6 +126,9 @@ async function working(options: EngineOptions): Promise<Engine> {
     throw new Error(sentence((error as Error).message.split(' was false. ').at(-1)!), { cause: error });
   }
 }
+
+const joined = (...reasons: readonly (string | undefined)[]) =>
+  reasons.filter((why) => why !== undefined).join(' ') || undefined;
 
 function sentence(text: string): string {
   const trimmed = text.trim();

@@ -26,15 +26,18 @@ export function leastMemory({ data, pretrain }: ExperimentConfig): number {
   return values * Float32Array.BYTES_PER_ELEMENT;
 }
 
-/** Bytes of the machine, or of the container. */
-export function memoryLimit(): number {
+/** Of WebAssembly, whose addresses have 32 bits. */
+const WASM_BYTES = 2 ** 32;
+
+/** Bytes of the machine, or of the container, that a run on a device can use. */
+export function memoryLimit(device: ExperimentConfig['device']): number {
   const limit = process.constrainedMemory();
-  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return Math.min(totalmem(), limit > 0 ? limit : Infinity, device === 'wasm' ? WASM_BYTES : Infinity);
 }
 
 /** Throws when the machine, or the container's limit, is surely too small. */
 export function checkMemory(config: ExperimentConfig): void {
-  const memory = memoryLimit();
+  const memory = memoryLimit(config.device);
   const needed = leastMemory(config);
   if (needed > memory)
     throw new Error(`${tooLarge} It needs at least ${formatBytes(needed)}; there are ${formatBytes(memory)}.`);

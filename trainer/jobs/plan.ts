@@ -48,7 +48,7 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
       images: images.pretrain,
       stepsPerEpoch: stepsPerEpoch(images.pretrain, batchSize),
       totalSteps: steps,
-      memoryLimit: memoryLimit(),
+      memoryLimit: memoryLimit(engine.device),
     };
     if (counted.stepMemory > counted.memoryLimit) return counted;
     const speeds = await efficiencySpeeds(engine, input, { seconds: SECONDS, embedBatch: EMBED_BATCH }, { signal });

@@ -10,6 +10,7 @@ export function versions(): Record<string, string> {
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
     'onnxruntime-node': packageVersion('onnxruntime-node'),
+    'onnxruntime-web': packageVersion('onnxruntime-web'),
     sharp: packageVersion('sharp'),
   };
 }

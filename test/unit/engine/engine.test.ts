@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { gelu, standardize, valueAndGrads } from '../../../trainer/engine/ops';
-import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
-import { testable, testEngine } from '../engines';
+import type { ProgramSpec, Step } from '../../../trainer/engine/types';
+import { testable, testEngine, type TestedEngine } from '../engines';
 
 const spec: ProgramSpec = {
   state: {
@@ -26,7 +26,7 @@ const descent: Step = (state, { x, lr }) => {
   return { state: next, outputs: { loss: value } };
 };
 
-async function train(name: EngineName) {
+async function train(name: TestedEngine) {
   const engine = await testEngine(name);
   const program = await engine.compile(descent, spec);
   const state = engine.upload(values);
@@ -44,12 +44,15 @@ async function train(name: EngineName) {
 }
 
 describe('a compiled step', () => {
-  it.each(testable('onnx', 'tensorflow'))('computes on %s what it computes on the reference engine', async (name) => {
-    const reference = await train('reference');
-    const other = await train(name);
-    expect(other.outputs).toEqual(reference.outputs);
-    expect(reference.losses[4]).toBeLessThan(reference.losses[0]!);
-    other.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
-    other.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
-  });
+  it.each(testable('onnx', 'wasm', 'tensorflow'))(
+    'computes on %s what it computes on the reference engine',
+    async (name) => {
+      const reference = await train('reference');
+      const other = await train(name);
+      expect(other.outputs).toEqual(reference.outputs);
+      expect(reference.losses[4]).toBeLessThan(reference.losses[0]!);
+      other.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
+      other.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
+    },
+  );
 });

@@ -5,15 +5,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { findKernels } from '../../../trainer/engine/kernels';
+import { kernelsFile } from '../../../trainer/engine/kernels';
 import { gelu, multiHeadAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
 import { testEngine } from '../engines';
 import { agree, float, type Case } from './agree';
 
-it('were built for this platform', () => {
-  expect(findKernels()).toMatchObject({
-    file: expect.stringContaining(`${process.platform}-${process.arch}`) as string,
-  });
+it('were built for this platform, and the engine says what they use', async () => {
+  expect(kernelsFile()).toContain(`${process.platform}-${process.arch}`);
+  expect((await testEngine('onnx')).description).toMatch(/, (avx512|avx2|neon) kernels$/);
+  expect((await testEngine('onnx-plain')).description).toMatch(/, no kernels of its own$/);
 });
 
 describe.each([1, 2, 5])('on %i threads', async (threads) => {

@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
-import { testable, testEngine } from '../engines';
+import type { ProgramSpec, Step } from '../../../trainer/engine/types';
+import { testable, testEngine, type TestedEngine } from '../engines';
 
 const spec: ProgramSpec = {
   state: { sum: { shape: [4, 8], dtype: 'float32' }, count: { shape: [], dtype: 'int32' } },
@@ -20,12 +20,17 @@ const zeros = () => ({
 });
 const x = new Float32Array(32).fill(0.5);
 
-async function open(engine: EngineName) {
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
+async function open(engine: TestedEngine) {
   const made = await testEngine(engine, { threads: 1 });
   return { engine: made, program: await made.compile(accumulate, spec), state: made.upload(zeros()) };
 }
 
-describe.each(testable('onnx', 'tensorflow', 'reference'))('device state on %s', (name) => {
+describe.each(testable('onnx', 'wasm', 'tensorflow', 'reference'))('device state on %s', (name) => {
   it('persists from step to step', async () => {
     const { program, state } = await open(name);
     for (let i = 0; i < 5; i++) expect((await program.run(state, { x })).count!.data[0]).toBe(i);
@@ -89,8 +94,7 @@ describe.each(testable('onnx', 'tensorflow', 'reference'))('device state on %s',
 
   it('outlives a garbage collection', async () => {
     const { program, state } = await open(name);
-    setFlagsFromString('--expose-gc');
-    (runInNewContext('gc') as () => void)();
+    collectGarbage();
     await setImmediate(); // what was collected is released behind the collection
     expect((await program.run(state, { x })).count!.data[0]).toBe(0);
   });
@@ -103,9 +107,11 @@ describe.each(testable('onnx', 'tensorflow', 'reference'))('device state on %s',
     await steps(100);
     const tensors = tf.memory().numTensors;
     await steps(1900);
+    collectGarbage();
     const before = process.memoryUsage().rss;
     await steps(8000);
     expect(tf.memory().numTensors).toBe(tensors);
+    collectGarbage();
     // One leaked tensor of 128 bytes with its handles a step would be 8,000 x ~1 KB and more; the garbage
     // collector's young generation alone moves by up to 32 MB.
     expect(process.memoryUsage().rss - before).toBeLessThan(40e6);

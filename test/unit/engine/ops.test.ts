@@ -136,140 +136,139 @@ const windows: fc.Arbitrary<Window> = fc
 /** A window that sees nothing of the image has no maximum and no mean. */
 const seesImage = (window: Window) => window.filter.every((side, i) => Math.max(...pads(window)[i]!) < side);
 
-describe.each(testable('onnx', 'onnx-plain', 'tensorflow'))(
-  'ops on %s compute what the reference computes',
-  async (name) => {
-    const engine = await testEngine(name, { threads: 1 });
+const tested = testable('onnx', 'onnx-plain', 'wasm', 'tensorflow');
+describe.each(tested)('ops on %s compute what the reference computes', async (name) => {
+  const engine = await testEngine(name, { threads: 1 });
 
-    it('of one tensor, elementwise', () =>
-      fc.assert(
-        fc.asyncProperty(shapes(), fc.nat(50), (shape, seed) =>
-          agree(engine, [
-            ...smooth.map(([name, f, low, high]): Case => {
-              return { name, f, inputs: [float(shape, seed, low, high)], smooth: true };
-            }),
-            ...kinked.map(([name, f]): Case => ({ name, f, inputs: [float(shape, seed)] })),
-          ]),
+  it('of one tensor, elementwise', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(), fc.nat(50), (shape, seed) =>
+        agree(engine, [
+          ...smooth.map(([name, f, low, high]): Case => {
+            return { name, f, inputs: [float(shape, seed, low, high)], smooth: true };
+          }),
+          ...kinked.map(([name, f]): Case => ({ name, f, inputs: [float(shape, seed)] })),
+        ]),
+      ),
+      runs,
+    ));
+
+  it('of two tensors that broadcast', () =>
+    fc.assert(
+      fc.asyncProperty(broadcastable, fc.nat(50), ([a, b], seed) =>
+        agree(
+          engine,
+          binary.map(([name, f, isSmooth]) => ({
+            name,
+            f: f,
+            inputs: [float(a!, seed), float(b!, seed + 1)],
+            smooth: isSmooth,
+          })),
         ),
-        runs,
-      ));
+      ),
+      runs,
+    ));
 
-    it('of two tensors that broadcast', () =>
-      fc.assert(
-        fc.asyncProperty(broadcastable, fc.nat(50), ([a, b], seed) =>
-          agree(
-            engine,
-            binary.map(([name, f, isSmooth]) => ({
-              name,
-              f: f,
-              inputs: [float(a!, seed), float(b!, seed + 1)],
-              smooth: isSmooth,
-            })),
-          ),
-        ),
-        runs,
-      ));
-
-    it('of integers', () =>
-      fc.assert(
-        fc.asyncProperty(broadcastable, fc.nat(50), ([a, b], seed) => {
-          const inputs = [int(a!, seed, -7, 7), int(b!, seed + 1, 1, 5)];
-          return agree(engine, [
-            { name: 'add', f: tf.add, inputs },
-            { name: 'mul', f: tf.mul, inputs },
-            { name: 'floorDiv', f: tf.floorDiv, inputs },
-            { name: 'floorDiv by negatives', f: (x, y) => tf.floorDiv(x, tf.neg(y)), inputs },
-            { name: 'mod', f: tf.mod, inputs },
-            { name: 'maximum', f: tf.maximum, inputs },
-            { name: 'equal', f: tf.equal, inputs },
-            { name: 'sum', f: (x) => tf.sum(x), inputs: [inputs[0]!] },
-            { name: 'max', f: (x) => tf.max(x), inputs: [inputs[0]!] },
-            // Of few: what an integer does beyond its range is no two engines' agreement.
-            {
-              name: 'prod',
-              f: (x) => tf.prod(tf.slice(tf.reshape(x, [x.size]), 0, Math.min(x.size, 8))),
-              inputs: [inputs[0]!],
-            },
-            { name: 'oneHot', f: (x) => tf.oneHot(x, 4, 2, -1), inputs: [inputs[0]!] },
-          ]);
-        }),
-        runs,
-      ));
-
-    it('reduced over some axes', () =>
-      fc.assert(
-        fc.asyncProperty(reduced, fc.nat(50), ({ shape, axes: some, keepDims, negative }, seed) => {
-          const axes = negative ? some.map((axis) => axis - shape.length) : some;
-          const inputs = [float(shape, seed)];
-          const last = axes.at(-1)!;
-          return agree(engine, [
-            { name: 'sum', f: (x) => tf.sum(x, axes, keepDims), inputs, smooth: true },
-            { name: 'mean', f: (x) => tf.mean(x, axes, keepDims), inputs, smooth: true },
-            { name: 'prod', f: (x) => tf.prod(x, axes, keepDims), inputs },
-            { name: 'prod with zeros', f: (x) => tf.prod(tf.relu(x), axes, keepDims), inputs },
-            { name: 'max', f: (x) => tf.max(x, axes, keepDims), inputs },
-            { name: 'min', f: (x) => tf.min(x, axes, keepDims), inputs },
-            { name: 'all', f: (x) => tf.all(tf.greater(x, -1), axes, keepDims), inputs },
-            { name: 'any', f: (x) => tf.any(tf.greater(x, 1), axes, keepDims), inputs },
-            { name: 'logSumExp', f: (x) => tf.logSumExp(x, axes, keepDims), inputs, smooth: true },
-            { name: 'variance', f: (x) => tf.moments(x, axes, keepDims).variance, inputs, smooth: true },
-            { name: 'norm', f: (x) => tf.norm(x, 'euclidean', axes.slice(0, 1), keepDims), inputs },
-            { name: 'argMax', f: (x) => tf.argMax(x, last), inputs },
-            { name: 'argMin', f: (x) => tf.argMin(x, last), inputs },
-            { name: 'softmax', f: (x) => tf.softmax(x), inputs, smooth: true },
-            { name: 'logSoftmax', f: (x) => tf.logSoftmax(x), inputs, smooth: true },
-            { name: 'cumsum', f: (x) => tf.cumsum(x, some.at(-1), keepDims, negative), inputs, smooth: true },
-            { name: 'topk', f: (x) => tf.topk(x, shape.at(-1)).values, inputs: [int(shape, seed, -9, 9)] },
-          ]);
-        }),
-        runs,
-      ));
-
-    it('reordered, cut and joined', () =>
-      fc.assert(
-        fc.asyncProperty(
-          reduced.chain(
-            (record) =>
-          fc.record({ ...mapConstant(record), order: fc.shuffledSubarray(record.shape.map((_, i) => i), full(record)) }), // prettier-ignore
-          ),
-          fc.nat(50),
-          ({ shape, axes, negative, order }, seed) => {
-            const x = float(shape, seed);
-            const y = float(shape, seed + 1);
-            const axis = negative ? axes[0]! - shape.length : axes[0]!;
-            const rank = shape.length;
-            const n = shape.at(axis)!;
-            const begin = shape.map((side, i) => (axes.includes(i) ? side - 1 : 0));
-            const reps = shape.map((_, i) => (axes.includes(i) ? 3 : 1));
-            const paddings = shape.map((_, i): [number, number] => (axes.includes(i) ? [1, 2] : [0, 0]));
-            const inputs = [x];
-            return agree(engine, [
-              { name: 'transpose', f: (t) => tf.transpose(t, order), inputs, smooth: true },
-              { name: 'reshape', f: (t) => tf.reshape(t, [n, -1]), inputs },
-              { name: 'expandDims', f: (t) => tf.expandDims(t, axis), inputs },
-              { name: 'squeeze', f: (t) => tf.squeeze(t), inputs },
-              { name: 'reverse', f: (t) => tf.reverse(t, axes), inputs, smooth: true },
-              { name: 'slice', f: (t) => tf.slice(t, begin), inputs, smooth: true },
-              { name: 'concat', f: (a, b) => tf.concat([a, tf.mul(b, 2), a], axis), inputs: [x, y], smooth: true },
-              { name: 'stack', f: (a, b) => tf.stack([a, tf.mul(b, 2)], axis), inputs: [x, y], smooth: true },
-              { name: 'unstack', f: (t) => tf.unstack(t, axis).at(-1)!, inputs, smooth: true },
-              { name: 'split', f: (t) => tf.split(tf.concat([t, t], axis), [n, n], axis)[1]!, inputs, smooth: true },
-              ...(rank <= 4 ? [{ name: 'pad', f: (t: Tensor) => tf.pad(t, paddings, 0.5), inputs, smooth: true }] : []),
-              { name: 'tile', f: (t) => tf.tile(t, reps), inputs, smooth: true },
-              {
-                name: 'gather',
-                f: (t, i) => tf.gather(t, i, axis),
-                inputs: [x, int([2, 3], seed, 0, n - 1)],
-                smooth: true,
-              },
-              { name: 'broadcastTo', f: (t) => tf.broadcastTo(tf.mean(t, axes, true), shape), inputs, smooth: true },
-            ]);
+  it('of integers', () =>
+    fc.assert(
+      fc.asyncProperty(broadcastable, fc.nat(50), ([a, b], seed) => {
+        const inputs = [int(a!, seed, -7, 7), int(b!, seed + 1, 1, 5)];
+        return agree(engine, [
+          { name: 'add', f: tf.add, inputs },
+          { name: 'mul', f: tf.mul, inputs },
+          { name: 'floorDiv', f: tf.floorDiv, inputs },
+          { name: 'floorDiv by negatives', f: (x, y) => tf.floorDiv(x, tf.neg(y)), inputs },
+          { name: 'mod', f: tf.mod, inputs },
+          { name: 'maximum', f: tf.maximum, inputs },
+          { name: 'equal', f: tf.equal, inputs },
+          { name: 'sum', f: (x) => tf.sum(x), inputs: [inputs[0]!] },
+          { name: 'max', f: (x) => tf.max(x), inputs: [inputs[0]!] },
+          // Of few: what an integer does beyond its range is no two engines' agreement.
+          {
+            name: 'prod',
+            f: (x) => tf.prod(tf.slice(tf.reshape(x, [x.size]), 0, Math.min(x.size, 8))),
+            inputs: [inputs[0]!],
           },
-        ),
-        runs,
-      ));
+          { name: 'oneHot', f: (x) => tf.oneHot(x, 4, 2, -1), inputs: [inputs[0]!] },
+        ]);
+      }),
+      runs,
+    ));
 
-    it('strided slices and constants', () =>
+  it('reduced over some axes', () =>
+    fc.assert(
+      fc.asyncProperty(reduced, fc.nat(50), ({ shape, axes: some, keepDims, negative }, seed) => {
+        const axes = negative ? some.map((axis) => axis - shape.length) : some;
+        const inputs = [float(shape, seed)];
+        const last = axes.at(-1)!;
+        return agree(engine, [
+          { name: 'sum', f: (x) => tf.sum(x, axes, keepDims), inputs, smooth: true },
+          { name: 'mean', f: (x) => tf.mean(x, axes, keepDims), inputs, smooth: true },
+          { name: 'prod', f: (x) => tf.prod(x, axes, keepDims), inputs },
+          { name: 'prod with zeros', f: (x) => tf.prod(tf.relu(x), axes, keepDims), inputs },
+          { name: 'max', f: (x) => tf.max(x, axes, keepDims), inputs },
+          { name: 'min', f: (x) => tf.min(x, axes, keepDims), inputs },
+          { name: 'all', f: (x) => tf.all(tf.greater(x, -1), axes, keepDims), inputs },
+          { name: 'any', f: (x) => tf.any(tf.greater(x, 1), axes, keepDims), inputs },
+          { name: 'logSumExp', f: (x) => tf.logSumExp(x, axes, keepDims), inputs, smooth: true },
+          { name: 'variance', f: (x) => tf.moments(x, axes, keepDims).variance, inputs, smooth: true },
+          { name: 'norm', f: (x) => tf.norm(x, 'euclidean', axes.slice(0, 1), keepDims), inputs },
+          { name: 'argMax', f: (x) => tf.argMax(x, last), inputs },
+          { name: 'argMin', f: (x) => tf.argMin(x, last), inputs },
+          { name: 'softmax', f: (x) => tf.softmax(x), inputs, smooth: true },
+          { name: 'logSoftmax', f: (x) => tf.logSoftmax(x), inputs, smooth: true },
+          { name: 'cumsum', f: (x) => tf.cumsum(x, some.at(-1), keepDims, negative), inputs, smooth: true },
+          { name: 'topk', f: (x) => tf.topk(x, shape.at(-1)).values, inputs: [int(shape, seed, -9, 9)] },
+        ]);
+      }),
+      runs,
+    ));
+
+  it('reordered, cut and joined', () =>
+    fc.assert(
+      fc.asyncProperty(
+        reduced.chain(
+          (record) =>
+          fc.record({ ...mapConstant(record), order: fc.shuffledSubarray(record.shape.map((_, i) => i), full(record)) }), // prettier-ignore
+        ),
+        fc.nat(50),
+        ({ shape, axes, negative, order }, seed) => {
+          const x = float(shape, seed);
+          const y = float(shape, seed + 1);
+          const axis = negative ? axes[0]! - shape.length : axes[0]!;
+          const rank = shape.length;
+          const n = shape.at(axis)!;
+          const begin = shape.map((side, i) => (axes.includes(i) ? side - 1 : 0));
+          const reps = shape.map((_, i) => (axes.includes(i) ? 3 : 1));
+          const paddings = shape.map((_, i): [number, number] => (axes.includes(i) ? [1, 2] : [0, 0]));
+          const inputs = [x];
+          return agree(engine, [
+            { name: 'transpose', f: (t) => tf.transpose(t, order), inputs, smooth: true },
+            { name: 'reshape', f: (t) => tf.reshape(t, [n, -1]), inputs },
+            { name: 'expandDims', f: (t) => tf.expandDims(t, axis), inputs },
+            { name: 'squeeze', f: (t) => tf.squeeze(t), inputs },
+            { name: 'reverse', f: (t) => tf.reverse(t, axes), inputs, smooth: true },
+            { name: 'slice', f: (t) => tf.slice(t, begin), inputs, smooth: true },
+            { name: 'concat', f: (a, b) => tf.concat([a, tf.mul(b, 2), a], axis), inputs: [x, y], smooth: true },
+            { name: 'stack', f: (a, b) => tf.stack([a, tf.mul(b, 2)], axis), inputs: [x, y], smooth: true },
+            { name: 'unstack', f: (t) => tf.unstack(t, axis).at(-1)!, inputs, smooth: true },
+            { name: 'split', f: (t) => tf.split(tf.concat([t, t], axis), [n, n], axis)[1]!, inputs, smooth: true },
+            ...(rank <= 4 ? [{ name: 'pad', f: (t: Tensor) => tf.pad(t, paddings, 0.5), inputs, smooth: true }] : []),
+            { name: 'tile', f: (t) => tf.tile(t, reps), inputs, smooth: true },
+            {
+              name: 'gather',
+              f: (t, i) => tf.gather(t, i, axis),
+              inputs: [x, int([2, 3], seed, 0, n - 1)],
+              smooth: true,
+            },
+            { name: 'broadcastTo', f: (t) => tf.broadcastTo(tf.mean(t, axes, true), shape), inputs, smooth: true },
+          ]);
+        },
+      ),
+      runs,
+    ));
+
+  it('strided slices and constants', () =>
     agree(engine, [
       { name: 'stridedSlice', f: (t) => tf.mul(tf.stridedSlice(t, [3, 0], [0, 5], [-2, 2]), 1), inputs: [int([4, 5], 1, 0, 9)] },
       { name: 'range', f: (t) => tf.add(t, tf.range(0, 4)), inputs: [float([3, 4])] },
@@ -281,7 +280,7 @@ describe.each(testable('onnx', 'onnx-plain', 'tensorflow'))(
       { name: 'segment sums', f: (t, i) => tf.unsortedSegmentSum(t, i as Tensor1D, 3), inputs: [float([5, 2]), int([5], 3, 0, 2)], smooth: true },
     ])); // prettier-ignore
 
-    it('matrix products, transposed and batched', () =>
+  it('matrix products, transposed and batched', () =>
     fc.assert(
       fc.asyncProperty(
         fc.record({
@@ -307,135 +306,134 @@ describe.each(testable('onnx', 'onnx-plain', 'tensorflow'))(
       { numRuns: 40 },
     )); // prettier-ignore
 
-    it('standardised rows of any batch, around 0 and around another mean', () =>
-      fc.assert(
-        fc.asyncProperty(shapes(1, 4), fc.integer({ min: 2, max: 9 }), fc.nat(50), (batch, width, seed) => {
-          const inputs = [float([...batch, width], seed)];
-          // With a smaller eps, two values that happen to be close bend the function within the differences' reach.
+  it('standardised rows of any batch, around 0 and around another mean', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(1, 4), fc.integer({ min: 2, max: 9 }), fc.nat(50), (batch, width, seed) => {
+        const inputs = [float([...batch, width], seed)];
+        // With a smaller eps, two values that happen to be close bend the function within the differences' reach.
+        return agree(engine, [
+          { name: 'standardize', f: (x) => standardize(x, 0.1), inputs, smooth: true },
+          { name: 'around 1', f: (x) => standardize(x, 0.1, 1), inputs, smooth: true },
+        ]);
+      }),
+      runs,
+    ));
+
+  it('standardised columns, scaled and shifted', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 2, max: 9 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(50),
+        (rows, width, seed) => {
+          const inputs = [float([rows, width], seed), float([width], seed + 1), float([width], seed + 2)];
+          const f = (x: Tensor, scale: Tensor, shift: Tensor) =>
+            standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 0.1).y;
+          return agree(engine, [{ name: 'standardizeColumns', f, inputs, smooth: true }]);
+        },
+      ),
+      runs,
+    ));
+
+  it('attention', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(4, 4), fc.nat(2), fc.nat(50), ([batch, tokens, heads, width], from, seed) =>
+        agree(engine, [
+          {
+            name: 'attention',
+            f: (qkv) => multiHeadAttention(qkv as Tensor2D, { batch: batch!, heads: heads!, from }),
+            inputs: [float([batch! * (tokens! + from), 3 * heads! * width!], seed)],
+            smooth: true,
+          },
+        ]),
+      ),
+      runs,
+    ));
+
+  it('convolutions of any window, stride and padding', () =>
+    fc.assert(
+      fc.asyncProperty(
+        windows,
+        fc.constantFrom(1, 3, 17),
+        fc.constantFrom(1, 5),
+        fc.nat(50),
+        (window, inputs, outputs, seed) => {
+          const { batch, sides: [height, width], filter: [h, w], strides, padding } = window; // prettier-ignore
           return agree(engine, [
-            { name: 'standardize', f: (x) => standardize(x, 0.1), inputs, smooth: true },
-            { name: 'around 1', f: (x) => standardize(x, 0.1, 1), inputs, smooth: true },
+            {
+              name: 'conv2d',
+              f: (x, filter) => tf.conv2d(x as Tensor4D, filter as Tensor4D, strides, padding),
+              inputs: [float([batch, height, width, inputs], seed), float([h, w, inputs, outputs], seed + 1)],
+              smooth: true,
+            },
           ]);
-        }),
-        runs,
-      ));
+        },
+      ),
+      { numRuns: 40 },
+    ));
 
-    it('standardised columns, scaled and shifted', () =>
-      fc.assert(
-        fc.asyncProperty(
-          fc.integer({ min: 2, max: 9 }),
-          fc.integer({ min: 1, max: 5 }),
-          fc.nat(50),
-          (rows, width, seed) => {
-            const inputs = [float([rows, width], seed), float([width], seed + 1), float([width], seed + 2)];
-            const f = (x: Tensor, scale: Tensor, shift: Tensor) =>
-              standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 0.1).y;
-            return agree(engine, [{ name: 'standardizeColumns', f, inputs, smooth: true }]);
-          },
-        ),
-        runs,
-      ));
-
-    it('attention', () =>
-      fc.assert(
-        fc.asyncProperty(shapes(4, 4), fc.nat(2), fc.nat(50), ([batch, tokens, heads, width], from, seed) =>
-          agree(engine, [
-            {
-              name: 'attention',
-              f: (qkv) => multiHeadAttention(qkv as Tensor2D, { batch: batch!, heads: heads!, from }),
-              inputs: [float([batch! * (tokens! + from), 3 * heads! * width!], seed)],
-              smooth: true,
-            },
-          ]),
-        ),
-        runs,
-      ));
-
-    it('convolutions of any window, stride and padding', () =>
-      fc.assert(
-        fc.asyncProperty(
-          windows,
-          fc.constantFrom(1, 3, 17),
-          fc.constantFrom(1, 5),
-          fc.nat(50),
-          (window, inputs, outputs, seed) => {
-            const { batch, sides: [height, width], filter: [h, w], strides, padding } = window; // prettier-ignore
-            return agree(engine, [
-              {
-                name: 'conv2d',
-                f: (x, filter) => tf.conv2d(x as Tensor4D, filter as Tensor4D, strides, padding),
-                inputs: [float([batch, height, width, inputs], seed), float([h, w, inputs, outputs], seed + 1)],
-                smooth: true,
-              },
-            ]);
-          },
-        ),
-        { numRuns: 40 },
-      ));
-
-    it('a convolution of more images than are done at once', async () => {
-      // Each image a multiple of one; what comes out is the same multiple, and is divided by it.
-      const of = async (batch: number) => {
-        const step: Step = (_, { image, kernel, factors }) => {
-          const forward = (p: Tensors) =>
-            tf.div(tf.conv2d(tf.mul(p.image!, factors!), p.kernel as Tensor4D, 1, 'same'), factors!);
-          const loss = (p: Tensors) => tf.sum<Scalar>(tf.square(tf.mean(forward(p), 0)));
-          const y = forward({ image: image!, kernel: kernel! });
-          return { outputs: { least: tf.min(y, 0), most: tf.max(y, 0), ...valueAndGrads(loss, { image: image!, kernel: kernel! }).grads } }; // prettier-ignore
-        };
-        const inputs = {
-          image: float([1, 8, 8, 1]),
-          kernel: float([8, 8, 1, 1], 2),
-          factors: float([batch, 1, 1, 1], 3, 1, 2),
-        };
-        const program = await engine.compile(step, { state: {}, inputs });
-        const outputs = await program.run(engine.upload({}), mapData(inputs));
-        program.dispose();
-        return outputs;
+  it('a convolution of more images than are done at once', async () => {
+    // Each image a multiple of one; what comes out is the same multiple, and is divided by it.
+    const of = async (batch: number) => {
+      const step: Step = (_, { image, kernel, factors }) => {
+        const forward = (p: Tensors) =>
+          tf.div(tf.conv2d(tf.mul(p.image!, factors!), p.kernel as Tensor4D, 1, 'same'), factors!);
+        const loss = (p: Tensors) => tf.sum<Scalar>(tf.square(tf.mean(forward(p), 0)));
+        const y = forward({ image: image!, kernel: kernel! });
+        return { outputs: { least: tf.min(y, 0), most: tf.max(y, 0), ...valueAndGrads(loss, { image: image!, kernel: kernel! }).grads } }; // prettier-ignore
       };
-      const [one, many] = [await of(1), await of(8192)];
-      for (const [name, { data }] of Object.entries(one))
-        data.forEach((value, i) => expect(Math.abs(many[name]!.data[i]! / value - 1), name).toBeLessThan(3e-3));
-    });
+      const inputs = {
+        image: float([1, 8, 8, 1]),
+        kernel: float([8, 8, 1, 1], 2),
+        factors: float([batch, 1, 1, 1], 3, 1, 2),
+      };
+      const program = await engine.compile(step, { state: {}, inputs });
+      const outputs = await program.run(engine.upload({}), mapData(inputs));
+      program.dispose();
+      return outputs;
+    };
+    const [one, many] = [await of(1), await of(8192)];
+    for (const [name, { data }] of Object.entries(one))
+      data.forEach((value, i) => expect(Math.abs(many[name]!.data[i]! / value - 1), name).toBeLessThan(3e-3));
+  });
 
-    it('pools of any window, stride and padding, of images with equal pixels too', () =>
-      fc.assert(
-        fc.asyncProperty(
-          windows.filter(seesImage),
-          fc.integer({ min: 1, max: 3 }),
-          fc.nat(50),
-          (window, channels, seed) => {
-            const { batch, sides, filter, strides, padding } = window;
-            const image = float([batch, ...sides, channels], seed);
-            const ties = { ...image, data: image.data.map(Math.round) };
-            const max = (x: Tensor) => tf.maxPool(x as Tensor4D, filter, strides, padding);
-            const average = (x: Tensor) => tf.avgPool(x as Tensor4D, filter, strides, padding);
-            return agree(engine, [
-              { name: 'maxPool', f: max, inputs: [image] },
-              { name: 'maxPool with ties', f: max, inputs: [ties] },
-              { name: 'avgPool', f: average, inputs: [image], smooth: true },
-            ]);
+  it('pools of any window, stride and padding, of images with equal pixels too', () =>
+    fc.assert(
+      fc.asyncProperty(
+        windows.filter(seesImage),
+        fc.integer({ min: 1, max: 3 }),
+        fc.nat(50),
+        (window, channels, seed) => {
+          const { batch, sides, filter, strides, padding } = window;
+          const image = float([batch, ...sides, channels], seed);
+          const ties = { ...image, data: image.data.map(Math.round) };
+          const max = (x: Tensor) => tf.maxPool(x as Tensor4D, filter, strides, padding);
+          const average = (x: Tensor) => tf.avgPool(x as Tensor4D, filter, strides, padding);
+          return agree(engine, [
+            { name: 'maxPool', f: max, inputs: [image] },
+            { name: 'maxPool with ties', f: max, inputs: [ties] },
+            { name: 'avgPool', f: average, inputs: [image], smooth: true },
+          ]);
+        },
+      ),
+      { numRuns: 40 },
+    ));
+
+  it('cross entropy', () =>
+    fc.assert(
+      fc.asyncProperty(shapes(2, 2), fc.nat(50), ([batch, classes], seed) =>
+        agree(engine, [
+          {
+            name: 'softmaxCrossEntropy',
+            f: (logits, labels) => softmaxCrossEntropy(logits as Tensor2D, labels as Tensor1D),
+            inputs: [float([batch!, classes!], seed), int([batch!], seed, 0, classes! - 1)],
+            smooth: true,
           },
-        ),
-        { numRuns: 40 },
-      ));
-
-    it('cross entropy', () =>
-      fc.assert(
-        fc.asyncProperty(shapes(2, 2), fc.nat(50), ([batch, classes], seed) =>
-          agree(engine, [
-            {
-              name: 'softmaxCrossEntropy',
-              f: (logits, labels) => softmaxCrossEntropy(logits as Tensor2D, labels as Tensor1D),
-              inputs: [float([batch!, classes!], seed), int([batch!], seed, 0, classes! - 1)],
-              smooth: true,
-            },
-          ]),
-        ),
-        runs,
-      ));
-  },
-);
+        ]),
+      ),
+      runs,
+    ));
+});
 
 const full = ({ shape }: { shape: number[] }) => ({ minLength: shape.length, maxLength: shape.length });
 const mapConstant = <T extends object>(record: T) =>

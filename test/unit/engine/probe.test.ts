@@ -8,6 +8,7 @@ it('reports every engine, the cpu ones working, with a reason where one is not',
     ['tensorflow cpu', false],
     ['onnx webgpu', expect.any(Boolean)],
     ['onnx cpu', true],
+    ['onnx wasm', true],
     ['reference cpu', true],
   ]);
   for (const { detail } of reports) expect(detail).not.toBe('');

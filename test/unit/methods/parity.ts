@@ -41,7 +41,7 @@ function comparable(name: string, values: TypedArray): Float32Array {
 }
 
 export function describeParity(cases: readonly (readonly [string, () => Parity])[]): void {
-  describe.each(testable('reference', 'onnx', 'tensorflow'))('on the %s engine', (engineName) => {
+  describe.each(testable('reference', 'onnx', 'wasm', 'tensorflow'))('on the %s engine', (engineName) => {
     let engine: Engine | undefined;
     const programs: Program[] = [];
     afterAll(() => {

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { HostTensor, HostTensors, Specs, Tensors, TypedArray } from '../../../trainer/engine/types';
-import { testEngine, type TestEngine } from '../engines';
+import { testEngine, type TestedEngine } from '../engines';
 
 export const specsOf = (tensors: HostTensors): Specs =>
   Object.fromEntries(Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
@@ -26,7 +26,7 @@ export async function evaluate(
   f: (params: Tensors, inputs: Tensors) => Record<string, Tensor>,
   params: HostTensors,
   inputs: HostTensors = {},
-  engineName: TestEngine = 'reference',
+  engineName: TestedEngine = 'reference',
 ): Promise<Record<string, HostTensor>> {
   const engine = await testEngine(engineName);
   const state = engine.upload(params);

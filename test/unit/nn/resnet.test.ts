@@ -35,7 +35,7 @@ describe.each(['resnet18', 'resnet50'])('%s', (network) => {
     expect(encoder.width).toBe(weights.shape[1]);
   });
 
-  describe.each(testable('reference', 'onnx', 'tensorflow'))('on the %s engine', (engine) => {
+  describe.each(testable('reference', 'onnx', 'wasm', 'tensorflow'))('on the %s engine', (engine) => {
     it('embeds as PyTorch does in evaluation', async () => {
       const embed = (p: Record<string, Tensor>, given: Record<string, Tensor>) => ({
         embedding: encoder.embed(p, given.images as Tensor4D),

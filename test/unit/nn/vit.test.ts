@@ -21,7 +21,7 @@ const encode = async (order: readonly number[]) => {
   return tokens!;
 };
 
-const engines = testable('reference', 'onnx', 'tensorflow');
+const engines = testable('reference', 'onnx', 'wasm', 'tensorflow');
 
 describe('the vision transformer', () => {
   it('says what it is', () => {
