@@ -1,5 +1,5 @@
 /** A run as everything shows it, and the one reducer that makes it from events. */
-import type { EvaluationKind, Evaluation, Job, RunEvent, RunManifest, RunStatus } from './events';
+import type { EvaluationKind, Evaluation, Job, RunEvent, RunManifest, RunStatus, Traffic } from './events';
 
 export interface MetricSeries {
   /** Strictly increasing. */
@@ -46,6 +46,7 @@ export interface Run {
   readonly job?: Job;
   readonly engine?: string;
   readonly fallback?: string;
+  readonly traffic?: Traffic;
   /** Optimizer updates done, as far as logged. */
   readonly step: number;
   readonly totalSteps: number;
@@ -110,6 +111,7 @@ function change(run: Run, event: RunEvent): Partial<Run> {
         job: event.job,
         engine: event.engine,
         fallback: event.fallback,
+        traffic: event.traffic,
         evaluating: undefined,
       };
       // Evaluating a finished run does not make it unfinished.

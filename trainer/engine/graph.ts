@@ -54,7 +54,8 @@ export interface Graph {
   ints(values: readonly number[]): Value;
 }
 
-export function createGraph(): Graph {
+/** `prefix` sets the names of its values apart from those of another graph that they will be part of. */
+export function createGraph(prefix = ''): Graph {
   let count = 0;
   const nodes: Node[] = [];
   const constants: Constant[] = [];
@@ -74,7 +75,7 @@ export function createGraph(): Graph {
       return graph.multi(type, args, [output], attributes, domain)[0]!;
     },
     multi(type, args, outputs, attributes = {}, domain = '') {
-      const values = outputs.map(({ shape, dtype }) => ({ name: `${type}_${count++}`, shape, dtype }));
+      const values = outputs.map(({ shape, dtype }) => ({ name: `${prefix}${type}_${count++}`, shape, dtype }));
       nodes.push({ type, domain, inputs: args, outputs: values, attributes });
       return values;
     },
@@ -86,7 +87,7 @@ export function createGraph(): Graph {
           : undefined;
       const same = key === undefined ? undefined : known.get(key);
       if (same) return same;
-      const constant = { name: `constant_${count++}`, shape, dtype, bytes: elementBytes(values, dtype) };
+      const constant = { name: `${prefix}constant_${count++}`, shape, dtype, bytes: elementBytes(values, dtype) };
       constants.push(constant);
       if (key !== undefined) known.set(key, constant);
       return constant;

@@ -18,11 +18,14 @@ export interface NativeTensor {
 
 export interface NativeSession {
   /** Runs the graph on the inputs, by name, and writes its results into the outputs. */
-  run(inputs: ReadonlyMap<string, NativeTensor>, outputs: ReadonlyMap<string, NativeTensor>): void;
+  run(inputs: ReadonlyMap<string, Handled>, outputs: ReadonlyMap<string, Handled>): void;
   dispose(): void;
 }
 
-type Pointer = unknown;
+/** What a session reads or writes, wherever it is. */
+export type Handled = Pick<NativeTensor, 'handle'>;
+
+export type Pointer = unknown;
 type Status = Pointer;
 
 /** The version of the C API that is asked for; every later runtime has it too. */
@@ -42,27 +45,39 @@ const signatures = {
   disableMemPattern: [17, 'void *(void *options)'],
   setOptimizationLevel: [23, 'void *(void *options, int level)'],
   setIntraOpThreads: [24, 'void *(void *options, int threads)'],
+  createTensorOnDevice: [
+    48,
+    'void *(void *allocator, const int64_t *shape, size_t rank, int type, _Out_ void **tensor)',
+  ],
   createTensor: [
     49,
     'void *(void *memory, void *data, size_t bytes, const int64_t *shape, size_t rank, int type, _Out_ void **tensor)',
   ],
+  createMemory: [68, 'void *(const char *name, int allocator, int id, int type, _Out_ void **memory)'],
   createCpuMemory: [69, 'void *(int allocator, int type, _Out_ void **memory)'],
   releaseStatus: [93, 'void (void *status)'],
+  releaseMemory: [94, 'void (void *memory)'],
   releaseSession: [95, 'void (void *session)'],
   releaseTensor: [96, 'void (void *tensor)'],
   releaseSessionOptions: [100, 'void (void *options)'],
   addConfigEntry: [130, 'void *(void *options, const char *key, const char *value)'],
+  createAllocator: [131, 'void *(void *session, void *memory, _Out_ void **allocator)'],
+  releaseAllocator: [132, 'void (void *allocator)'],
+  appendProvider: [
+    216,
+    'void *(void *options, const char *name, const char **keys, const char **values, size_t count)',
+  ],
 } as const;
-const TABLE_LENGTH = 131;
+const TABLE_LENGTH = 217;
 
 const LOG_ERRORS = 3;
 const ALL_OPTIMIZATIONS = 99;
 const ARENA = 1;
 const DEFAULT_MEMORY = 0;
-const elementTypes = { float32: 1, int32: 6 };
+export const elementTypes = { float32: 1, int32: 6 };
 
 type Api = Readonly<Record<keyof typeof signatures, (...args: unknown[]) => unknown>>;
-interface Runtime {
+export interface Runtime {
   /** Held for as long as its functions are: koffi unloads a library that nothing refers to. */
   readonly library: LibraryHandle;
   readonly version: string;
@@ -73,7 +88,7 @@ interface Runtime {
 let loaded: Runtime | undefined;
 
 /** Loads the library on first use; throws when this platform's is not there. */
-function runtime(): Runtime {
+export function runtime(): Runtime {
   if (loaded) return loaded;
   const library = koffi.load(libraryFile());
   const getBase = library.func('void *OrtGetApiBase()');
@@ -122,21 +137,31 @@ export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
 
 /** Compiles a model. `threads` work on each op; with nothing to do they spin for `spinMicroseconds` before they sleep. */
 export function createSession(model: Uint8Array, threads: number, spinMicroseconds: number): NativeSession {
+  return configuredSession(model, (options, { api }) => {
+    check(api, api.setIntraOpThreads(options, threads));
+    check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(spinMicroseconds)));
+  });
+}
+
+/** Compiles a model with the session options that `configure` completes. */
+export function configuredSession(
+  model: Uint8Array,
+  configure: (options: Pointer, runtime: Runtime) => void,
+): NativeSession & { readonly handle: Pointer } {
   const { api, env } = runtime();
   const options = made(api, (out) => api.createSessionOptions(out));
   try {
     check(api, api.setOptimizationLevel(options, ALL_OPTIMIZATIONS));
-    check(api, api.setIntraOpThreads(options, threads));
     // After a first run all its memory would be allocated again, as one block: half as much again for a ResNet-18, no faster.
     check(api, api.disableMemPattern(options));
-    check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(spinMicroseconds)));
+    configure(options, runtime());
     const session = made(api, (out) => api.createSession(env, model, model.byteLength, options, out));
     let released = false;
     return {
+      handle: session,
       run(inputs, outputs) {
         if (released) throw new Error('the session has been disposed of');
-        const handles = (tensors: ReadonlyMap<string, NativeTensor>) =>
-          [...tensors.values()].map(({ handle }) => handle);
+        const handles = (tensors: ReadonlyMap<string, Handled>) => [...tensors.values()].map(({ handle }) => handle);
         check(
           api,
           api.run(
@@ -156,7 +181,7 @@ export function createSession(model: Uint8Array, threads: number, spinMicrosecon
 }
 
 /** To release something twice would end the process. */
-function once(release: () => void): () => void {
+export function once(release: () => void): () => void {
   let left: (() => void) | undefined = release;
   return () => {
     left?.();
@@ -165,14 +190,14 @@ function once(release: () => void): () => void {
 }
 
 /** What a function hands out through its last argument. */
-function made(api: Api, call: (out: [Pointer]) => Status): Pointer {
+export function made(api: Api, call: (out: [Pointer]) => Status): Pointer {
   const out: [Pointer] = [null];
   check(api, call(out));
   return out[0];
 }
 
 /** Throws what a status says, if it says anything. */
-function check(api: Api, status: Status): void {
+export function check(api: Api, status: Status): void {
   if (status === null) return;
   const message = api.getErrorMessage(status) as string;
   api.releaseStatus(status);

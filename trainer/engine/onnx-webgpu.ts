@@ -1,123 +1,143 @@
-/** ONNX Runtime on a GPU through WebGPU: state stays in the device's buffers from step to step. */
-import * as ort from 'onnxruntime-node';
+/**
+ * ONNX Runtime on a GPU through WebGPU. State lies in the GPU's memory, twice: a step reads one half and writes the other.
+ * Between the host and the GPU go a step's inputs and outputs, and nothing else.
+ */
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
 import { createGraph } from './graph';
 import { lowered, modelBytes, stepGraph } from './model';
-import { specsOf } from './shapes';
+import { createTensor, runtimeVersion, type Handled, type NativeTensor } from './native';
+import { createDeviceMemory, createGpuSession, type DeviceMemory, type DeviceTensor } from './native-webgpu';
+import { promised } from './promised';
+import { size, specsOf } from './shapes';
 import { inputName, stateName } from './trace';
-import type {
-  DeviceState,
-  Engine,
-  HostTensor,
-  HostTensors,
-  Program,
-  ProgramSpec,
-  Step,
-  TensorSpec,
-  TypedArray,
-} from './types';
-
-ort.env.logLevel = 'error';
+import type { DeviceState, Engine, HostTensors, Program, ProgramSpec, Specs, Step, TypedArray } from './types';
+import { forWebGpu } from './webgpu-graph';
 
 interface GpuState extends DeviceState {
-  readonly tensors: Map<string, ort.Tensor>;
+  readonly tensors: Map<string, DeviceTensor>;
+  /** What the last step read, free for the next one to write. */
+  readonly spares: Map<string, DeviceTensor>;
 }
 
 export function createWebGpuEngine(): Engine {
+  // Holds the device as long as the engine lives: tensors outlast the programs that made them.
+  const holder = copying({ nothing: { shape: [1], dtype: 'float32' } });
+  const memory = createDeviceMemory(holder);
   return {
     name: 'onnx',
     device: 'webgpu',
-    description: `onnxruntime ${ort.env.versions.node ?? ''}, WebGPU`,
-    upload,
-    compile,
-    dispose: () => undefined,
+    description: `onnxruntime ${runtimeVersion()}, WebGPU`,
+    upload: (values) => upload(values, memory),
+    compile: (step, spec) => promised(() => compile(step, spec, memory)),
+    dispose: () => {
+      memory.dispose();
+      holder.dispose();
+    },
   };
 }
 
-const onnxTensor = (data: TypedArray, { shape, dtype }: TensorSpec) =>
-  dtype === 'float32'
-    ? new ort.Tensor('float32', data as Float32Array, shape)
-    : new ort.Tensor('int32', data as Int32Array, shape);
-
-async function toHost(tensor: ort.Tensor, { shape, dtype }: TensorSpec): Promise<HostTensor> {
-  return { shape, dtype, data: (await tensor.getData()) as TypedArray };
-}
-
-function upload(values: HostTensors): GpuState {
+function upload(values: HostTensors, memory: DeviceMemory): GpuState {
   for (const [name, value] of Object.entries(values)) checkHostTensor(name, value);
-  const tensors = new Map(
-    Object.entries(values).map(([name, value]) => [name, onnxTensor(value.data.slice(), value)] as const),
-  );
   const specs = specsOf(values);
+  const tensors = new Map(Object.entries(specs).map(([name, spec]) => [name, memory.createTensor(spec)] as const));
+  const spares = new Map<string, DeviceTensor>();
+  const host = createTensors(specs);
+  for (const [name, tensor] of host) tensor.data.set(values[name]!.data);
+  copy(specs, host, tensors);
+  disposeAll(host);
   return {
     specs,
     tensors,
-    async read(names = [...tensors.keys()]) {
-      const entries = names.map((name) => {
-        const tensor = stateEntry(tensors, name);
-        return [name, tensor] as const;
-      });
-      const downloaded = await download(entries.filter(([, tensor]) => tensor.location === 'gpu-buffer'));
-      const data = (name: string, tensor: ort.Tensor) => downloaded[name] ?? (tensor.data as TypedArray).slice();
-      return Object.fromEntries(entries.map(([name, tensor]) => [name, { ...specs[name]!, data: data(name, tensor) }]));
-    },
+    spares,
+    read: (names = [...tensors.keys()]) =>
+      promised(() => {
+        const wanted = new Map(names.map((name) => [name, stateEntry(tensors, name)]));
+        const chosen = Object.fromEntries(names.map((name) => [name, specs[name]!]));
+        const read = createTensors(chosen);
+        copy(chosen, wanted, read);
+        return hostTensors(read, chosen);
+      }),
     dispose() {
-      for (const tensor of tensors.values()) tensor.dispose();
-      tensors.clear();
+      disposeAll(tensors);
+      disposeAll(spares);
     },
   };
 }
 
-/** Buffers on the GPU, copied to the host by a graph that does nothing else: the binding has no other way. */
-async function download(entries: readonly (readonly [string, ort.Tensor])[]): Promise<Record<string, TypedArray>> {
-  if (entries.length === 0) return {};
-  const graph = createGraph();
-  const values = entries.map(([name, { dims, type }]) =>
-    graph.alias(graph.input(stateName(name), { shape: dims, dtype: type as TensorSpec['dtype'] }), name),
-  );
-  const session = await ort.InferenceSession.create(modelBytes(lowered(graph, values)), {
-    executionProviders: ['webgpu'],
-  });
+/** Between host and GPU tensors go only through a graph, here one that does nothing else. */
+function copy(specs: Specs, from: ReadonlyMap<string, Handled>, to: ReadonlyMap<string, Handled>): void {
+  if (from.size === 0) return;
+  const session = copying(specs);
+  const named = (tensors: ReadonlyMap<string, Handled>, rename: (name: string) => string) =>
+    new Map(Object.keys(specs).map((name) => [rename(name), tensors.get(name)!]));
   try {
-    const copies = await session.run(Object.fromEntries(entries.map(([name, tensor]) => [stateName(name), tensor])));
-    return Object.fromEntries(entries.map(([name]) => [name, (copies[name] as ort.Tensor).data as TypedArray]));
+    session.run(named(from, inputName), named(to, stateName));
   } finally {
-    await session.release();
+    session.dispose();
   }
 }
 
-async function compile(step: Step, spec: ProgramSpec): Promise<Program> {
-  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
-  const session = await ort.InferenceSession.create(modelBytes(graph), {
-    executionProviders: ['webgpu'],
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-    preferredOutputLocation: Object.fromEntries([
-      ...Object.values(outputs).map(({ name }) => [name, 'cpu'] as const),
-      ...Object.values(next).map(({ name }) => [name, 'gpu-buffer'] as const),
-    ]),
-  });
+function copying(specs: Specs) {
+  const graph = createGraph();
+  const values = Object.entries(specs).map(([name, spec]) =>
+    graph.alias(graph.input(inputName(name), spec), stateName(name)),
+  );
+  return createGpuSession(modelBytes(lowered(graph, values)));
+}
 
-  async function run(state: GpuState, inputs: Readonly<Record<string, TypedArray>>): Promise<HostTensors> {
+function compile(step: Step, spec: ProgramSpec, memory: DeviceMemory): Program {
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
+  const session = createGpuSession(modelBytes(forWebGpu(graph)));
+  const given = createTensors(spec.inputs);
+  const results = createTensors(outputSpecs);
+
+  function run(state: GpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
     checkState(state.specs, spec.state);
     checkInputs(inputs, spec.inputs);
-    const feeds: Record<string, ort.Tensor> = {};
-    for (const name of Object.keys(spec.state)) feeds[stateName(name)] = state.tensors.get(name)!;
-    for (const [name, like] of Object.entries(spec.inputs)) feeds[inputName(name)] = onnxTensor(inputs[name]!, like);
-    const fetched = await session.run(feeds);
-    for (const [name, value] of Object.entries(next)) {
-      state.tensors.get(name)!.dispose();
-      state.tensors.set(name, fetched[value.name] as ort.Tensor);
+    if (state.tensors.size < Object.keys(state.specs).length) throw new Error('the device state has been disposed of');
+    for (const [name, tensor] of given) tensor.data.set(inputs[name]!);
+    for (const name of Object.keys(next)) {
+      if (!state.spares.has(name)) state.spares.set(name, memory.createTensor(spec.state[name]!));
     }
-    const host = Object.entries(outputs).map(
-      async ([name, value]) => [name, await toHost(fetched[value.name] as ort.Tensor, outputSpecs[name]!)] as const,
-    );
-    return Object.fromEntries(await Promise.all(host));
+    const read = [
+      ...Object.keys(spec.state).map((name) => [stateName(name), state.tensors.get(name)!] as const),
+      ...[...given].map(([name, tensor]) => [inputName(name), tensor] as const),
+    ];
+    const written = [
+      ...Object.entries(outputs).map(([name, value]) => [value.name, results.get(name)!] as const),
+      ...Object.entries(next).map(([name, value]) => [value.name, state.spares.get(name)!] as const),
+    ];
+    session.run(new Map<string, Handled>(read), new Map<string, Handled>(written));
+    for (const name of Object.keys(next)) {
+      const previous = state.tensors.get(name)!;
+      state.tensors.set(name, state.spares.get(name)!);
+      state.spares.set(name, previous);
+    }
+    return hostTensors(results, outputSpecs);
   }
 
   return {
     outputs: outputSpecs,
-    run: (state, inputs) => run(state as GpuState, inputs),
-    dispose: () => void session.release(),
+    traffic: { uploaded: bytesOf(spec.inputs), downloaded: bytesOf(outputSpecs) },
+    run: (state, inputs) => promised(() => run(state as GpuState, inputs)),
+    dispose() {
+      session.dispose();
+      disposeAll(given);
+      disposeAll(results);
+    },
   };
+}
+
+const bytesOf = (specs: Specs) =>
+  Object.values(specs).reduce((sum, { shape }) => sum + size(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
+
+const createTensors = (specs: Specs): Map<string, NativeTensor> =>
+  new Map(Object.entries(specs).map(([name, spec]) => [name, createTensor(spec)]));
+
+const hostTensors = (tensors: ReadonlyMap<string, NativeTensor>, specs: Specs): HostTensors =>
+  Object.fromEntries([...tensors].map(([name, { data }]) => [name, { ...specs[name]!, data: data.slice() }]));
+
+function disposeAll(tensors: Map<string, { dispose(): void }>): void {
+  for (const tensor of tensors.values()) tensor.dispose();
+  tensors.clear();
 }

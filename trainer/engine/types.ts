@@ -42,9 +42,16 @@ export interface DeviceState {
 export interface Program {
   /** Names, shapes and dtypes of what `run` resolves to. */
   readonly outputs: Specs;
+  /** Of an engine whose device has memory of its own: the bytes that each run carries to it and back. */
+  readonly traffic?: Traffic;
   /** Runs one step: reads and updates `state` in place, resolves to the outputs. One call at a time. */
   run(state: DeviceState, inputs: Readonly<Record<string, TypedArray>>): Promise<HostTensors>;
   dispose(): void;
+}
+
+export interface Traffic {
+  readonly uploaded: number;
+  readonly downloaded: number;
 }
 
 export type EngineName = 'onnx' | 'tensorflow' | 'reference';

@@ -78,6 +78,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     totalSteps: total,
     engine: description,
     fallback,
+    traffic: program.traffic,
   });
   for (const { step, reason } of damaged) {
     emit({ type: 'notice', level: 'warning', message: `The checkpoint of step ${step} cannot be used: ${reason}` });
