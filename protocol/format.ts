@@ -202,6 +202,8 @@ const metricNames: Readonly<Record<string, MetricName>> = {
   'train/loss': { title: 'Loss', unit: '' },
   'train/lr': { title: 'Learning rate', unit: '' },
   'train/grad_norm': { title: 'Gradient norm', unit: '' },
+  'train/loss_scale': { title: 'Loss scale', unit: '' },
+  'train/skipped_steps': { title: 'Steps skipped for an overflow', unit: '' },
   'train/accuracy': { title: 'Accuracy at the task', unit: '%' },
   'train/hole_loss': { title: 'Loss in the hole', unit: '' },
   'train/colourful': { title: 'Images with colours', unit: '%' },

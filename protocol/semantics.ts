@@ -38,6 +38,7 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   checkClusters(config, complain);
   checkBlocks(config, complain);
   checkDevice(config, complain);
+  checkPrecision(config, complain);
 }
 
 /** Which devices an engine can run on, besides the CPU. */
@@ -50,6 +51,16 @@ function checkDevice({ engine, device }: ExperimentConfig, complain: Complain): 
     complain(['device'], `The reference engine runs on the CPU only; remove "device" or use the ${other} engine.`);
   } else if (device !== gpuOf[engine]) {
     complain(['device'], `The ${engine} engine runs on "cpu" or "${gpuOf[engine]}"; say one of them, or "auto".`);
+  }
+}
+
+function checkPrecision({ engine, device, pretrain }: ExperimentConfig, complain: Complain): void {
+  if (pretrain.precision !== 'mixed') return;
+  const fix = 'say "float32"';
+  if (engine === 'tensorflow' || engine === 'reference') {
+    complain(['pretrain', 'precision'], `The ${engine} engine has no mixed precision; ${fix}, or use the onnx engine.`);
+  } else if (device === 'cuda') {
+    complain(['pretrain', 'precision'], `There is no mixed precision on "cuda"; ${fix}, or use "webgpu".`);
   }
 }
 

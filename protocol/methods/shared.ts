@@ -1,9 +1,16 @@
 /** What every pretext task has in its `pretrain` block. */
+import * as z from 'zod';
 import { BackboneConfig, lengthFields, positiveInt } from '../training';
 
 export const pretrainFields = {
   backbone: BackboneConfig.prefault({}),
   batchSize: positiveInt.default(64).describe('Images per optimizer update.'),
+  precision: z
+    .enum(['float32', 'mixed'])
+    .default('float32')
+    .describe(
+      'What matrices are multiplied in. `mixed`: float16, with weights, norms, losses and updates in float32 and a dynamic loss scale (Micikevicius et al. 2018); for GPUs that compute in float16, on the onnx engine.',
+    ),
   ...lengthFields,
   logEvery: positiveInt.default(10).describe('Steps between metric rows.'),
   checkpointEvery: positiveInt.default(500).describe('Steps between checkpoints. The last step always has one.'),

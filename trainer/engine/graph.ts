@@ -1,8 +1,11 @@
 import { size } from './shapes';
 import type { TypedArray } from './types';
 
-/** What a value inside a graph can hold. `int64` only ever holds shapes, axes and other small constants. */
-export type ElementType = 'float32' | 'int32' | 'bool' | 'int64';
+/**
+ * What a value inside a graph can hold. `int64` only ever holds shapes, axes and other small constants; `float16` what was
+ * cast to it (mixed.ts).
+ */
+export type ElementType = 'float32' | 'float16' | 'int32' | 'bool' | 'int64';
 
 /** A tensor of the graph: the output of a node, a graph input or a constant. */
 export interface Value {
@@ -110,6 +113,7 @@ export function createGraph(prefix = ''): Graph {
 }
 
 function elementBytes(values: ArrayLike<number>, dtype: ElementType): Uint8Array {
+  if (dtype === 'float16') throw new Error('constants are cast to float16, not written in it');
   const array =
     dtype === 'int64'
       ? BigInt64Array.from(Array.from(values, BigInt))

@@ -1,6 +1,8 @@
 import type { Attribute, Constant, ElementType, Graph, Node, Value } from './graph';
 import { simplified } from './simplify';
+import { mixed } from './mixed';
 import { trace } from './trace';
+import { forWebGpu } from './webgpu-graph';
 import type { ProgramSpec, Specs, Step } from './types';
 import { bytes, concat, float, int, message, string, type Bytes } from './protobuf';
 
@@ -37,7 +39,7 @@ export function modelBytes({ nodes, constants, inputs, outputs }: LoweredGraph):
   ]);
 }
 
-const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 };
 
 const nodeFields = (node: Node): Bytes[] => [
   ...node.inputs.map(({ name }) => string(1, name)),
@@ -84,7 +86,7 @@ export interface StepGraph {
   readonly outputSpecs: Specs;
 }
 
-export function stepGraph(step: Step, spec: ProgramSpec): StepGraph {
+export function stepGraph(step: Step, spec: ProgramSpec, device: 'cpu' | 'webgpu' = 'cpu'): StepGraph {
   const { graph, state, outputs, outputSpecs } = trace(step, spec);
   // An output of its own name each, also where the step returns an input or one tensor twice.
   const named = (prefix: string, values: Readonly<Record<string, Value>>) =>
@@ -94,5 +96,7 @@ export function stepGraph(step: Step, spec: ProgramSpec): StepGraph {
   const results = named('output', outputs);
   const next = named('next', state);
   const all = [...Object.values(results), ...Object.values(next)];
-  return { graph: lowered(graph, all), outputs: results, next, outputSpecs };
+  const plain = device === 'webgpu' ? forWebGpu(lowered(graph, all)) : lowered(graph, all);
+  const written = spec.precision === 'mixed' ? mixed(plain, device) : plain;
+  return { graph: written, outputs: results, next, outputSpecs };
 }

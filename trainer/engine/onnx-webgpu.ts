@@ -11,7 +11,6 @@ import { promised } from './promised';
 import { size, specsOf } from './shapes';
 import { inputName, stateName } from './trace';
 import type { DeviceState, Engine, HostTensors, Program, ProgramSpec, Specs, Step, TypedArray } from './types';
-import { forWebGpu } from './webgpu-graph';
 
 interface GpuState extends DeviceState {
   readonly tensors: Map<string, DeviceTensor>;
@@ -86,8 +85,8 @@ function copying(specs: Specs) {
 }
 
 function compile(step: Step, spec: ProgramSpec, memory: DeviceMemory): Program {
-  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
-  const session = createGpuSession(modelBytes(forWebGpu(graph)));
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, 'webgpu');
+  const session = createGpuSession(modelBytes(graph));
   const given = createTensors(spec.inputs);
   const results = createTensors(outputSpecs);
 

@@ -29,7 +29,11 @@ export interface ProgramSpec {
   /** The entries of the device state that the step reads or writes. */
   readonly state: Specs;
   readonly inputs: Specs;
+  /** What matrices are multiplied in, float32 by default; only the onnx engine knows `mixed` (mixed.ts). */
+  readonly precision?: Precision;
 }
+
+export type Precision = 'float32' | 'mixed';
 
 /** Named tensors that live on the device and are shared by programs. */
 export interface DeviceState {

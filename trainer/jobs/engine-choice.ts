@@ -11,18 +11,21 @@ export interface ChosenEngine {
   readonly fallback?: string;
 }
 
-type Asked = Pick<ExperimentConfig, 'engine' | 'device'>;
+type Asked = Pick<ExperimentConfig, 'engine' | 'device'> & {
+  readonly pretrain?: Pick<ExperimentConfig['pretrain'], 'precision'>;
+};
 
 /**
  * The engine that the config asks for; `auto` takes a real GPU when one works, through CUDA before WebGPU, and the CPU
  * otherwise. Throws, naming the field and the fix, when what was asked for by name does not work here.
  */
-export async function chooseEngine({ engine, device }: Asked): Promise<ChosenEngine> {
+export async function chooseEngine({ engine, device, pretrain }: Asked): Promise<ChosenEngine> {
   if (engine === 'reference') return { engine: await createEngine({ engine }) };
   if (engine === 'tensorflow') return { engine: await tensorflow(device) };
   if (device === 'webgpu') return { engine: await asked('"device" is "webgpu"', { device }) };
   if (device === 'cpu') return { engine: await createEngine({ device }) };
-  if (engine === 'onnx') return await onnx();
+  // Others have no mixed precision.
+  if (engine === 'onnx' || pretrain?.precision === 'mixed') return await onnx();
 
   const found = await probeTensorflow(tensorflowFolder());
   if (device === 'cuda') {

@@ -1,30 +1,18 @@
-/** The WebGPU provider on SwiftShader: this file runs itself again in a process that has it. */
+/** The WebGPU provider on SwiftShader. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor1D, Tensor2D, Tensor3D, Tensor4D } from '@tensorflow/tfjs-core';
-import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createEngine, probeEngines } from '../../../trainer/engine/index';
 import type { Step } from '../../../trainer/engine/types';
 import { gelu, scaledDotProductAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
-import { hasSwiftShader, skipWithoutSwiftShader, withSwiftShader } from '../../swiftshader';
+import { isOnDriver, onDriver } from '../../vulkan';
 import { agree, float, int } from './agree';
 
 /** With many equal pixels. */
 const ties = { ...float([2, 6, 5, 2]), data: float([2, 6, 5, 2]).data.map(Math.round) };
 
-const inside = process.env.TESSERA_TEST_SWIFTSHADER === '1';
-
-if (!hasSwiftShader) {
-  skipWithoutSwiftShader('the WebGPU engine');
-} else if (!inside) {
-  it('WebGPU on SwiftShader', { timeout: 120_000 }, () => {
-    const root = fileURLToPath(new URL('../../..', import.meta.url));
-    const env = withSwiftShader({ TESSERA_TEST_SWIFTSHADER: '1' });
-    const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', 'test/unit/engine/webgpu.test.ts'];
-    const { status, stdout, stderr } = spawnSync(process.execPath, vitest, { cwd: root, env, encoding: 'utf8' });
-    expect(status, stdout + stderr).toBe(0);
-  });
+if (!isOnDriver('swiftShader')) {
+  onDriver('swiftShader', import.meta.url);
 } else {
   describe('on a WebGPU device', { timeout: 100_000 }, async () => {
     const engine = await createEngine({ engine: 'onnx', device: 'webgpu' });
