@@ -214,6 +214,9 @@ export function canGoOn({ checkpoints }: Run, status: RunStatus | 'crashed'): bo
   return status !== 'finished' && (checkpoints.length > 0 || status !== 'failed');
 }
 
+/** Whether it ran on a GPU last, which a run can do without. */
+export const isOnGpu = ({ engine = '' }: Run): boolean => /WebGPU|CUDA/.test(engine);
+
 export function latest(run: Run, key: string): number | undefined {
   return run.metrics[key]?.values.at(-1);
 }

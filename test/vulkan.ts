@@ -10,16 +10,25 @@ import { expect, it } from 'vitest';
 const folder = '/usr/lib/chromium';
 const swiftShader = `${folder}/vk_swiftshader_icd.json`;
 
+/** Chromium's too: a device that does nothing, and is refused as one that lacks what WebGPU needs. */
+const mock = fileURLToPath(new URL('fixtures/vulkan/mock.json', import.meta.url));
+
 /** SwiftShader, which Debian's chromium brings, does not compute in float16; lavapipe of Mesa 25 does, where it is named. */
-const drivers = { swiftShader, float16: process.env.TESSERA_FLOAT16_DRIVER } as const;
+const drivers = {
+  swiftShader,
+  mock,
+  mockAndSwiftShader: `${mock}:${swiftShader}`,
+  float16: process.env.TESSERA_FLOAT16_DRIVER,
+} as const;
 type Driver = keyof typeof drivers;
 
-const missing: Record<Driver, string> = {
-  swiftShader: `SwiftShader is not installed (${swiftShader}; Debian: apt install chromium)`,
-  float16: 'TESSERA_FLOAT16_DRIVER names no Vulkan driver',
-};
+const missing = (driver: Driver): string =>
+  driver === 'float16'
+    ? 'TESSERA_FLOAT16_DRIVER names no Vulkan driver'
+    : `SwiftShader is not installed (${swiftShader}; Debian: apt install chromium)`;
 
-export const hasDriver = (driver: Driver): boolean => existsSync(drivers[driver] ?? '') && existsSync(folder);
+export const hasDriver = (driver: Driver): boolean =>
+  existsSync(swiftShader) && (drivers[driver] ?? '').split(':').every((file) => existsSync(file));
 
 export const withDriver = (driver: Driver, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
   ...process.env,
@@ -36,8 +45,8 @@ export const isOnDriver = (driver: Driver): boolean => process.env.TESSERA_TEST_
 export function onDriver(driver: Driver, file: string): void {
   const name = fileURLToPath(file);
   if (!hasDriver(driver)) {
-    console.warn(`SKIPPED: ${name} on a GPU, because ${missing[driver]}`);
-    it.skip(`on a GPU: ${missing[driver]}`, () => undefined);
+    console.warn(`SKIPPED: ${name} on a GPU, because ${missing(driver)}`);
+    it.skip(`on a GPU: ${missing(driver)}`, () => undefined);
     return;
   }
   it(`on ${driver}`, { timeout: 240_000 }, () => {

@@ -59,8 +59,11 @@ export async function project(config: unknown): Promise<string> {
 }
 
 /** Starts a trainer as the editor does. Resolves to its run directory. */
-export async function start(...args: string[]): Promise<{ directory: string; pid: number }> {
-  const started = await launchTrainer({ nodePath: process.execPath, trainerPath, args, cwd: tmpdir() });
+export const start = (...args: string[]): Promise<{ directory: string; pid: number }> => startIn(process.env, ...args);
+
+/** The same in an environment of its own. */
+export async function startIn(env: NodeJS.ProcessEnv, ...args: string[]): Promise<{ directory: string; pid: number }> {
+  const started = await launchTrainer({ nodePath: process.execPath, trainerPath, args, cwd: tmpdir(), env });
   pids.push(started.pid);
   return { directory: started.runDirectory, pid: started.pid };
 }

@@ -2,6 +2,7 @@ import type { Device, Engine, EngineName, EngineOptions } from './types';
 
 export type * from './types';
 export { probeDevice, probeEngines, type EngineReport } from './probe';
+export { DeviceError, type Fault } from './device-error';
 export { probeTensorflow, type TensorflowReport } from './tensorflow/probe';
 export { MANIFEST, type InstallManifest } from './tensorflow/package';
 
@@ -16,7 +17,7 @@ const devices: Record<EngineName, readonly Device[]> = {
  * for `tensorflow`, tfjs's plain JavaScript backend for `reference`.
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { engine = 'onnx', device = 'cpu', threads, folder } = options;
+  const { engine = 'onnx', device = 'cpu', threads, gpu, folder } = options;
   if (!devices[engine].includes(device)) {
     throw new Error(`the ${engine} engine runs on ${devices[engine].join(' or ')}, not on ${device}`);
   }
@@ -28,6 +29,6 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       return (await import('./tensorflow')).createTensorflowEngine(folder, device === 'cuda' ? 'cuda' : 'cpu');
     case 'onnx':
       if (device === 'cpu') return (await import('./onnx-cpu')).createCpuEngine(threads);
-      return (await import('./onnx-webgpu')).createWebGpuEngine();
+      return (await import('./onnx-webgpu')).createWebGpuEngine(gpu);
   }
 }

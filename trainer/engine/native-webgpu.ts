@@ -10,6 +10,7 @@ import {
   type NativeSession,
 } from './native';
 import type { TensorSpec } from './types';
+import type { PowerPreference } from './vulkan';
 
 export interface DeviceTensor extends Handled {
   dispose(): void;
@@ -18,8 +19,8 @@ export interface DeviceTensor extends Handled {
 /** Memory of a GPU that tensors are made in. It must outlive them. */
 export interface DeviceMemory {
   /** Of any content. */
-  createTensor(spec: TensorSpec): DeviceTensor;
-  dispose(): void;
+  readonly createTensor: (spec: TensorSpec) => DeviceTensor;
+  readonly dispose: () => void;
 }
 
 /** The name by which the provider's allocator is asked for. */
@@ -28,10 +29,11 @@ const DEVICE_ALLOCATOR = 0;
 const DEFAULT_MEMORY = 0;
 
 /** Of the provider, which the package's own binding for Node hands on but a few of. */
-const providerOptions = {
+const providerOptions = (power: PowerPreference) => ({
   // ONNX's indices of largest elements are int64, until they are cast.
   enableInt64: '1',
-};
+  powerPreference: power,
+});
 
 const sessionEntries = {
   // An op without a kernel on the GPU would run on the CPU, and what it reads and writes would cross over in every step.
@@ -39,12 +41,21 @@ const sessionEntries = {
 };
 
 /** Compiles a model that runs on the GPU as a whole; throws when an op of it cannot. */
-export function createGpuSession(model: Uint8Array): NativeSession & Handled {
-  return configuredSession(model, (options, { api }) => {
-    const [keys, values] = [Object.keys(providerOptions), Object.values(providerOptions)];
-    check(api, api.appendProvider(options, 'WebGPU', keys, values, keys.length));
-    for (const [key, value] of Object.entries(sessionEntries)) check(api, api.addConfigEntry(options, key, value));
-  });
+export function createGpuSession(
+  model: Uint8Array,
+  power: PowerPreference = 'high-performance',
+): NativeSession & Handled {
+  try {
+    return configuredSession(model, (options, { api }) => {
+      const given = providerOptions(power);
+      const [keys, values] = [Object.keys(given), Object.values(given)];
+      check(api, api.appendProvider(options, 'WebGPU', keys, values, keys.length));
+      for (const [key, value] of Object.entries(sessionEntries)) check(api, api.addConfigEntry(options, key, value));
+    });
+  } catch (error) {
+    if (!/default CPU EP/.test((error as Error).message)) throw error;
+    throw new Error('an op of this program has no kernel on WebGPU and would run on the CPU', { cause: error });
+  }
 }
 
 /** The memory of the GPU that a session runs on. */

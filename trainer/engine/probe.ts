@@ -5,9 +5,11 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createGraph } from './graph';
+import { cast } from './lower/kernel';
 import { lowered, modelBytes } from './model';
 import { probeTensorflow } from './tensorflow/probe';
 import type { Device, EngineName } from './types';
+import { vulkanAdapters, type VulkanAdapter } from './vulkan';
 
 export interface EngineReport {
   readonly name: EngineName;
@@ -34,17 +36,20 @@ export async function probeEngines(tensorflowFolder: string): Promise<EngineRepo
   ];
 }
 
-// Runs one model of one node, and tells which graphics drivers that loaded.
+// Runs a small model, and tells which graphics drivers that loaded; then one in float16, which a GPU may not have.
 const child = `
-const [library, device, model] = process.argv.slice(1);
+const [library, device, model, half] = process.argv.slice(1);
 const ort = require(library);
 ort.env.logLevel = 'verbose';
-ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [device], logSeverityLevel: 0 })
-  .then((session) => session.run({ x: new ort.Tensor('float32', [1, 2], [2]) }))
+const run = (model) =>
+  ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [device], logSeverityLevel: 0 })
+    .then((session) => session.run({ x: new ort.Tensor('float32', [1, 2], [2]) }));
+run(model)
   .then(() => {
     const fs = require('node:fs');
     const drivers = process.platform === 'linux' ? fs.readFileSync('/proc/self/maps', 'utf8') : '';
     console.log('tessera-probe ' + JSON.stringify(Array.from(new Set(drivers.match(/[^/\\s]+\\.so[.\\d]*$/gm)))));
+    return run(half).then(() => console.log('tessera-float16'), () => {});
   }, (error) => { console.log('tessera-error ' + error.message.split('\\n')[0]); })
   .then(() => process.exit());
 `;
@@ -53,9 +58,6 @@ type Finding = Pick<EngineReport, 'available' | 'detail'>;
 
 /** Tries ONNX Runtime on one device. Never throws. */
 export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
-  const graph = createGraph();
-  const x = graph.input('x', { shape: [2], dtype: 'float32' });
-  const model = Buffer.from(modelBytes(lowered(graph, [graph.node('Add', [x, x], x)]))).toString('base64');
   let library: string;
   try {
     library = createRequire(import.meta.url).resolve('onnxruntime-node');
@@ -64,41 +66,65 @@ export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
   }
   const options = { timeout: 5000, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
   return new Promise((resolve) => {
-    execFile(process.execPath, ['-e', child, library, device, model], options, (error, stdout, stderr) => {
-      const drivers = /^tessera-probe (.*)$/m.exec(stdout)?.[1];
-      if (drivers !== undefined) {
-        resolve(
-          device === 'cpu'
-            ? { available: true, detail: 'works' }
-            : judge(JSON.parse(drivers) as string[], stdout + stderr),
-        );
-      } else {
-        const said = /^tessera-error (.*)$/m.exec(stdout)?.[1];
-        resolve({ available: false, detail: reason(said ?? error?.message ?? 'no answer') });
-      }
-    });
+    execFile(
+      process.execPath,
+      ['-e', child, library, device, sum('float32'), sum('float16')],
+      options,
+      (error, stdout, stderr) => {
+        const drivers = /^tessera-probe (.*)$/m.exec(stdout)?.[1];
+        if (drivers !== undefined) {
+          resolve(
+            device === 'cpu'
+              ? { available: true, detail: 'works' }
+              : judge(JSON.parse(drivers) as string[], stdout + stderr, /^tessera-float16$/m.test(stdout)),
+          );
+        } else {
+          const said = /^tessera-error (.*)$/m.exec(stdout)?.[1];
+          // What took the child down would take this process down too.
+          const adapters = said === undefined || device === 'cpu' ? [] : vulkanAdapters();
+          resolve({ available: false, detail: reason(said ?? error?.message ?? 'no answer', adapters) });
+        }
+      },
+    );
   });
 }
 
+/** A model that doubles its input in this precision. */
+function sum(dtype: 'float32' | 'float16'): string {
+  const graph = createGraph();
+  const x = graph.input('x', { shape: [2], dtype: 'float32' });
+  const taken = dtype === 'float32' ? x : cast(graph, x, dtype);
+  const doubled = graph.node('Add', [taken, taken], taken);
+  return Buffer.from(modelBytes(lowered(graph, [cast(graph, doubled, 'float32')]))).toString('base64');
+}
+
 /** Software adapters compute on the CPU, many times slower than the cpu engine. */
-function judge(libraries: readonly string[], log: string): Finding {
+function judge(libraries: readonly string[], log: string, hasFloat16: boolean): Finding {
+  const adapters = vulkanAdapters();
+  const choice = adapters.length > 1 ? `; the setting tessera.gpu, or TESSERA_GPU, chooses of ${named(adapters)}` : '';
+  const half = hasFloat16 ? 'with float16' : 'without float16, so without mixed precision';
   // ONNX Runtime's own inventory of the machine; type 1 is a GPU.
   const found = /OrtHardwareDevice \{vendor_id:(0x[\da-f]+)[^}]*?vendor:([^,}]*), type:1\b/i.exec(log);
   const vulkan = libraries.filter((file) => /^libvulkan_|^libvk_|^libGLX_nvidia|^libnvidia-vulkan|^amdvlk/.test(file));
   const hardware = vulkan.filter((file) => !/swiftshader|_lvp/.test(file));
   if (!found || (process.platform === 'linux' && hardware.length === 0)) {
     const by = vulkan.length ? ` (${vulkan.join(', ')})` : '';
-    return { available: false, detail: `only a software adapter${by}, slower than the cpu` };
+    return { available: false, detail: `only a software adapter${by}, slower than the cpu; ${half}${choice}` };
   }
   return {
     available: true,
-    detail: `${found[2]?.trim() || `vendor ${found[1]}`}${hardware[0] ? `, ${hardware[0]}` : ''}`,
+    detail: `${found[2]?.trim() || `vendor ${found[1]}`}${hardware[0] ? `, ${hardware[0]}` : ''}, ${half}${choice}`,
   };
 }
 
-function reason(message: string): string {
-  if (/No supported adapters/.test(message))
-    return 'no GPU with a driver that WebGPU can use (Vulkan, Metal or Direct3D 12)';
+const named = (adapters: readonly VulkanAdapter[]) => adapters.map(({ name }) => `"${name}"`).join(', ');
+
+function reason(message: string, adapters: readonly VulkanAdapter[]): string {
+  if (/No supported adapters/.test(message)) {
+    return adapters.length === 0
+      ? 'no GPU with a driver that WebGPU can use (Vulkan, Metal or Direct3D 12)'
+      : `there is ${named(adapters)}, but its driver is too old for WebGPU or lacks what that needs; update it`;
+  }
   if (/not supported|no available backend|backend not found/i.test(message))
     return 'this build of ONNX Runtime has no WebGPU';
   return message.slice(0, 200);

@@ -76,6 +76,8 @@ export interface EngineOptions {
   readonly device?: Device;
   /** CPU threads of the onnx engine; default: the cores this process may use. */
   readonly threads?: number;
+  /** Which GPU WebGPU takes: `high-performance` (the default), `low-power`, or, on Linux, a part of its name. */
+  readonly gpu?: string;
   /** Where the tensorflow engine is installed; no other needs it. */
   readonly folder?: string;
 }
