@@ -26,18 +26,19 @@ const config = (pretrain = {}, others = {}) =>
     { device: 'webgpu', ...others },
   );
 
-describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tessera-gpu-'));
-  const sign = join(folder, 'now');
-  afterAll(() => rmSync(folder, { recursive: true }));
-  beforeAll(() => {
-    const fixtures = resolve('test/fixtures/vulkan');
-    execFileSync(compiler!, ['-shared', '-fPIC', '-o', join(folder, 'libfault.so'), join(fixtures, 'fault.c')]);
-    cpSync(join(fixtures, 'fault.json'), join(folder, 'fault.json'));
-  });
-  const failing = (more: NodeJS.ProcessEnv) =>
-    withDriver('swiftShader', { VK_LAYER_PATH: folder, VK_INSTANCE_LAYERS: 'VK_LAYER_TESSERA_fault', ...more });
+const folder = mkdtempSync(join(tmpdir(), 'tessera-gpu-'));
+const sign = join(folder, 'now');
+afterAll(() => rmSync(folder, { recursive: true }));
+beforeAll(() => {
+  if (missing) return;
+  const fixtures = resolve('test/fixtures/vulkan');
+  execFileSync(compiler!, ['-shared', '-fPIC', '-o', join(folder, 'libfault.so'), join(fixtures, 'fault.c')]);
+  cpSync(join(fixtures, 'fault.json'), join(folder, 'fault.json'));
+});
+const withFaults = (more: NodeJS.ProcessEnv) =>
+  withDriver('swiftShader', { VK_LAYER_PATH: folder, VK_INSTANCE_LAYERS: 'VK_LAYER_TESSERA_fault', ...more });
 
+describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
   /** Trains to a first checkpoint, and then lets the driver fail. */
   async function failAfterCheckpoint(env: NodeJS.ProcessEnv) {
     rmSync(sign, { force: true });
@@ -51,7 +52,7 @@ describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
   }
 
   it('that is lost ends as failed with a checkpoint, from which it goes on without the GPU', async () => {
-    const { directory, run, liveStatus } = await failAfterCheckpoint(failing({ TESSERA_LOSE_WHEN: sign }));
+    const { directory, run, liveStatus } = await failAfterCheckpoint(withFaults({ TESSERA_LOSE_WHEN: sign }));
     expect(liveStatus).toBe('failed');
     expect(run.reason).toMatch(/^The GPU was lost: .* "Resume on the CPU" \(tessera resume --device cpu\)/);
     expect(run.traffic!.downloaded).toBe(8);
@@ -72,7 +73,7 @@ describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
   });
 
   it('whose driver takes the process down is seen as crashed, and goes on when the driver is back', async () => {
-    const { directory, run, liveStatus } = await failAfterCheckpoint(failing({ TESSERA_CRASH_WHEN: sign }));
+    const { directory, run, liveStatus } = await failAfterCheckpoint(withFaults({ TESSERA_CRASH_WHEN: sign }));
     expect(liveStatus).toBe('crashed');
     expect(run.checkpoints.length).toBeGreaterThan(0);
 
@@ -90,7 +91,7 @@ describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
   it.each([
     [
       'has too little memory for the batch',
-      failing({ TESSERA_MEMORY_LIMIT: String(2 ** 25) }),
+      withFaults({ TESSERA_MEMORY_LIMIT: String(2 ** 25) }),
       config({ backbone: { patchSize: 4, width: 256, depth: 4, heads: 4 }, batchSize: 48 }),
       /^The GPU has too little memory for this\. .*lower pretrain\.batchSize or pretrain\.backbone\.width/,
     ],
@@ -99,6 +100,12 @@ describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
       withDriver('swiftShader'),
       config({ precision: 'mixed' }),
       /does not work here: This GPU does not compute in float16\. Say "pretrain\.precision": "float32" .*Say "cpu" or "auto"\.$/s,
+    ],
+    [
+      'has a driver that fails',
+      withFaults({ TESSERA_FAIL_WHEN: resolve('package.json') }),
+      config(),
+      /does not work here: The GPU’s driver fails\. Update it \(Failed to create a WebGPU compute pipeline: .*Say "cpu" or "auto"\.$/s,
     ],
     [
       'is not there',
@@ -118,6 +125,16 @@ describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
     expect(run.status).toBe('failed');
     expect(run.reason).toMatch(reason);
     expect((await readRun(directory)).checkpoints).toEqual([]);
+  });
+});
+
+describe.skipIf(missing)('a run that may take any device', { timeout: 120_000 }, () => {
+  it('trains on the CPU where the GPU’s driver takes processes down, and says so', async () => {
+    const env = withFaults({ TESSERA_CRASH_WHEN: resolve('package.json') });
+    const { directory } = await startIn(env, 'pretrain', await project(config({ steps: 2 }, { device: 'auto' })));
+    const run = await ended(directory);
+    expect([run.status, run.engine]).toEqual(['finished', expect.stringMatching(/CPU/)]);
+    expect(run.fallback).toMatch(/^WebGPU does not work here: .* ended without an answer \(SIGABRT\): update/);
   });
 });
 

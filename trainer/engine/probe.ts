@@ -2,8 +2,9 @@
  * Which engines work here. The GPU is tried in a child process, since a broken driver can take
  * down the process that loads it, and a software rasteriser is told from a real one.
  */
-import { execFile } from 'node:child_process';
+import { execFile, type ExecFileException } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { providerWords } from './device-error';
 import { createGraph } from './graph';
 import { cast } from './lower/kernel';
 import { lowered, modelBytes } from './model';
@@ -18,6 +19,8 @@ export interface EngineReport {
   readonly available: boolean;
   /** What was found, or why it is not available. */
   readonly detail: string;
+  /** There is a GPU that should work, and does not. */
+  readonly isBroken?: boolean;
 }
 
 /** Tries every engine, tensorflow in the folder where it is installed if it is; seconds. Never throws. */
@@ -54,7 +57,10 @@ run(model)
   .then(() => process.exit());
 `;
 
-type Finding = Pick<EngineReport, 'available' | 'detail'>;
+/** Milliseconds that a child has: seconds on a busy machine. */
+const PATIENCE = 15_000;
+
+type Finding = Pick<EngineReport, 'available' | 'detail' | 'isBroken'>;
 
 /** Tries ONNX Runtime on one device. Never throws. */
 export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
@@ -64,7 +70,7 @@ export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
   } catch {
     return Promise.resolve({ available: false, detail: 'onnxruntime-node is not installed' });
   }
-  const options = { timeout: 5000, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
+  const options = { timeout: PATIENCE, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
   return new Promise((resolve) => {
     execFile(
       process.execPath,
@@ -80,9 +86,7 @@ export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
           );
         } else {
           const said = /^tessera-error (.*)$/m.exec(stdout)?.[1];
-          // What took the child down would take this process down too.
-          const adapters = said === undefined || device === 'cpu' ? [] : vulkanAdapters();
-          resolve({ available: false, detail: reason(said ?? error?.message ?? 'no answer', adapters) });
+          resolve(said === undefined ? died(error) : refused(said, device === 'cpu' ? [] : vulkanAdapters()));
         }
       },
     );
@@ -119,13 +123,25 @@ function judge(libraries: readonly string[], log: string, hasFloat16: boolean): 
 
 const named = (adapters: readonly VulkanAdapter[]) => adapters.map(({ name }) => `"${name}"`).join(', ');
 
-function reason(message: string, adapters: readonly VulkanAdapter[]): string {
+/** What takes a child down would take this process down too. */
+function died(error: ExecFileException | null): Finding {
+  const why = error?.killed
+    ? `gave no answer in ${PATIENCE / 1000} seconds: the machine is busy, or the GPU's driver hangs`
+    : `ended without an answer${error?.signal ? ` (${error.signal})` : ''}: update the GPU's driver`;
+  return { available: false, isBroken: true, detail: `the process that tried it ${why}` };
+}
+
+function refused(message: string, adapters: readonly VulkanAdapter[]): Finding {
   if (/No supported adapters/.test(message)) {
     return adapters.length === 0
-      ? 'no GPU with a driver that WebGPU can use (Vulkan, Metal or Direct3D 12)'
-      : `there is ${named(adapters)}, but its driver is too old for WebGPU or lacks what that needs; update it`;
+      ? { available: false, detail: 'no GPU with a driver that WebGPU can use (Vulkan, Metal or Direct3D 12)' }
+      : {
+          available: false,
+          isBroken: adapters.some(({ type }) => type !== 'cpu'),
+          detail: `there is ${named(adapters)}, but its driver is too old for WebGPU or lacks what that needs; update it`,
+        };
   }
   if (/not supported|no available backend|backend not found/i.test(message))
-    return 'this build of ONNX Runtime has no WebGPU';
-  return message.slice(0, 200);
+    return { available: false, detail: 'this build of ONNX Runtime has no WebGPU' };
+  return { available: false, isBroken: adapters.length > 0, detail: providerWords(message).slice(0, 200) };
 }

@@ -51,7 +51,10 @@ const webgpu = (): EngineOptions => ({ device: 'webgpu', gpu: process.env.TESSER
 /** On WebGPU if that works, else on the CPU. */
 async function onnx(precision: Precision = 'float32'): Promise<ChosenEngine> {
   const gpu = await probeDevice('webgpu');
-  if (!gpu.available) return { engine: await createEngine({ device: 'cpu' }) };
+  if (!gpu.available) {
+    const engine = await createEngine({ device: 'cpu' });
+    return gpu.isBroken ? { engine, fallback: `WebGPU does not work here: ${sentence(gpu.detail)}` } : { engine };
+  }
   try {
     return { engine: await working(webgpu(), precision) };
   } catch (error) {

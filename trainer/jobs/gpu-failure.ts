@@ -3,6 +3,7 @@ import type { DeviceError, Fault } from '../engine/index';
 
 /** In a run, whose config stays as it is. */
 const inRun: Record<Fault, string> = {
+  'no provider': 'ONNX Runtime has no WebGPU on this platform.',
   'no adapter': 'There is no GPU that WebGPU can use.',
   'no float16':
     'This GPU does not compute in float16, which "pretrain.precision": "mixed" needs: say "float32" and start again.',
@@ -21,6 +22,7 @@ export const describeGpuFailure = ({ fault, message }: DeviceError): string =>
 
 /** Before a run has begun, while another device can be chosen. */
 const atStart: Record<Fault, string> = {
+  'no provider': 'ONNX Runtime has no WebGPU on this platform, whatever GPU it has',
   'no adapter':
     'No GPU here has a driver that WebGPU can use. Install or update the GPU’s driver (Vulkan on Linux, Direct3D 12 on Windows); "tessera doctor" says what was found',
   'no float16': 'This GPU does not compute in float16. Say "pretrain.precision": "float32"',

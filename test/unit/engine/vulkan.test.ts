@@ -28,8 +28,8 @@ if (isOnDriver('mockAndSwiftShader')) {
   });
 } else if (isOnDriver('mock')) {
   it('a GPU whose driver lacks what WebGPU needs is named, with the fix', async () => {
-    const { available, detail } = await probeDevice('webgpu');
-    expect(available).toBe(false);
+    const { available, isBroken, detail } = await probeDevice('webgpu');
+    expect([available, isBroken]).toEqual([false, true]);
     expect(detail).toBe('there is "Vulkan Mock Device", but its driver is too old for WebGPU or lacks what that needs; update it'); // prettier-ignore
   });
 } else {
