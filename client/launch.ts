@@ -8,7 +8,7 @@ export interface LaunchOptions {
   /** The Node to run: the editor's own (with `ELECTRON_RUN_AS_NODE=1` in `env`) or any other. */
   readonly nodePath: string;
   readonly trainerPath: string;
-  /** `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kinds A,B [--steps N,M] [--suite] [--settings JSON]`. */
+  /** `pretrain CONFIG [--again]`, `resume RUNDIR [--device cpu]`, `evaluate RUNDIR --kinds A,B [--steps N,M] [--suite] [--settings JSON]`. */
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;

@@ -82,6 +82,7 @@ export const eventSchema = z.discriminatedUnion('type', [
     totalSteps: count,
     engine: z.string(),
     fallback: z.string().optional(),
+    traffic: z.object({ uploaded: count, downloaded: count }).optional(),
   }),
   event('status', {
     status: z.enum(['running', 'paused', 'finished', 'failed', 'stopped', 'interrupted']),

@@ -1,10 +1,12 @@
 /** What can be done with a run now: the one answer for menus, lenses and commands. */
-import { canGoOn } from '../protocol/run';
+import { canGoOn, isOnGpu } from '../protocol/run';
 import type { TrackedRun } from './run-store';
 
 export interface Abilities {
   readonly pause: boolean;
   readonly resume: boolean;
+  /** Of a run that a GPU failed. */
+  readonly resumeOnCpu: boolean;
   readonly stop: boolean;
   readonly checkpoint: boolean;
   /** Probe or fine-tune one of its checkpoints. */
@@ -19,6 +21,7 @@ export function abilities({ run, alive, liveStatus }: TrackedRun): Abilities {
   return {
     pause: training && liveStatus === 'running',
     resume: (training && liveStatus === 'paused') || (!alive && canGoOn(run, liveStatus)),
+    resumeOnCpu: !alive && canGoOn(run, liveStatus) && isOnGpu(run),
     stop: alive,
     checkpoint: training && (liveStatus === 'running' || liveStatus === 'paused'),
     evaluate: training || run.checkpoints.length > 0,

@@ -48,6 +48,7 @@ export function registerCommands(services: Services, subscriptions: vscode.Dispo
       if (tracked) await store.request(tracked.directory, 'pause', null);
     },
     resume: (argument) => resume(services, argument),
+    resumeOnCpu: (argument) => resumeOnCpu(services, argument),
     stop: async (argument) => {
       const tracked = await need(store, argument, 'stop');
       if (tracked) await store.request(tracked.directory, 'stop', null);
@@ -118,6 +119,8 @@ function nothingTo(ability?: Ability): string {
       return vscode.l10n.t('Nothing trains that could be paused.');
     case 'resume':
       return vscode.l10n.t('There is no paused, stopped or crashed run to resume.');
+    case 'resumeOnCpu':
+      return vscode.l10n.t('There is no stopped or crashed run of a GPU to resume.');
     case 'stop':
       return vscode.l10n.t('Nothing is at work that could be stopped.');
     case 'checkpoint':
@@ -171,6 +174,13 @@ async function resume({ store, launcher }: Services, argument: Argument): Promis
   if (tracked.alive) return void (await store.request(tracked.directory, 'resume', null));
   const title = vscode.l10n.t('resuming {0}...', experimentName(tracked.configFile));
   await launcher.launch(title, ['resume', tracked.directory], tracked.configFile);
+}
+
+async function resumeOnCpu({ store, launcher }: Services, argument: Argument): Promise<void> {
+  const tracked = await need(store, argument, 'resumeOnCpu');
+  if (!tracked) return;
+  const title = vscode.l10n.t('resuming {0} on the CPU...', experimentName(tracked.configFile));
+  await launcher.launch(title, ['resume', tracked.directory, '--device', 'cpu'], tracked.configFile);
 }
 
 async function deleteRuns(store: RunStore, argument: Argument, selection: unknown): Promise<void> {

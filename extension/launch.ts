@@ -88,8 +88,14 @@ export function createLauncher(
 /** The editor's own Node unless the setting names another, and engines in the extension's storage unless another does. */
 function nodeOf(ownEngines: string): { nodePath: string; env: NodeJS.ProcessEnv } {
   const settings = vscode.workspace.getConfiguration('tessera');
-  const env = { ...process.env, TESSERA_ENGINES: settings.get<string>('enginesFolder', '').trim() || ownEngines };
-  const chosen = settings.get<string>('nodePath', '').trim();
+  const setting = (name: string) => settings.get<string>(name, '').trim();
+  const gpu = setting('gpu');
+  const env = {
+    ...process.env,
+    TESSERA_ENGINES: setting('enginesFolder') || ownEngines,
+    ...(gpu && { TESSERA_GPU: gpu }),
+  };
+  const chosen = setting('nodePath');
   if (chosen) return { nodePath: chosen, env };
   return { nodePath: process.execPath, env: { ...env, ELECTRON_RUN_AS_NODE: '1' } };
 }

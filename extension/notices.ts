@@ -5,6 +5,7 @@
 import * as vscode from 'vscode';
 import type { RunEvent } from '../protocol/events';
 import { standingWarnings } from '../protocol/run';
+import { abilities } from './abilities';
 import type { RunPanels } from './dashboard';
 import type { RunStore, TrackedRun } from './run-store';
 import { experimentName } from './tree-model';
@@ -54,15 +55,19 @@ async function tellReport({ directory, configFile, run }: TrackedRun): Promise<v
   if (chosen === open) await vscode.commands.executeCommand('tessera.openReport', directory);
 }
 
-async function tell({ directory, configFile, run, liveStatus }: TrackedRun): Promise<void> {
+async function tell(tracked: TrackedRun): Promise<void> {
+  const { directory, configFile, run, liveStatus } = tracked;
   const name = experimentName(configFile);
   const crashed = liveStatus === 'crashed';
   const resume = vscode.l10n.t('Resume');
+  const onCpu = vscode.l10n.t('Resume on the CPU');
   const openLog = vscode.l10n.t('Open Log');
   const message = crashed
     ? vscode.l10n.t('{0} ended without a word at step {1}. Its checkpoints are safe.', name, run.step)
     : vscode.l10n.t('{0} failed: {1}', name, run.reason?.split('\n')[0] ?? '');
-  const chosen = await vscode.window.showErrorMessage(`Tessera: ${message}`, ...(crashed ? [resume] : []), openLog);
+  const ways = [...(crashed ? [resume] : []), ...(abilities(tracked).resumeOnCpu ? [onCpu] : []), openLog];
+  const chosen = await vscode.window.showErrorMessage(`Tessera: ${message}`, ...ways);
+  if (chosen === onCpu) await vscode.commands.executeCommand('tessera.resumeOnCpu', directory);
   if (chosen === resume) await vscode.commands.executeCommand('tessera.resume', directory);
   if (chosen === openLog) {
     const { logPath } = await import('../client');

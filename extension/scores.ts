@@ -12,6 +12,7 @@ import {
   formatPercent,
   formatProgress,
   formatStep,
+  formatTraffic,
   metricName,
 } from '../protocol/format';
 import type { EvaluationSettings } from '../protocol/config';
@@ -198,6 +199,7 @@ export function runTable({ run, liveStatus }: TrackedRun): string {
     if (value !== undefined) rows.push([metricName(key).title, formatMetric(key, value)]);
   }
   if (run.engine) rows.push(['Engine', run.fallback ? `${run.engine} (${run.fallback})` : run.engine]);
+  if (run.traffic) rows.push(['Host traffic', formatTraffic(run.traffic)]);
   if (run.startedAt !== undefined) rows.push(['Time', formatDuration((run.updatedAt - run.startedAt) / 1000)]);
   return table([run.manifest.runId, ''], rows, rows.length);
 }

@@ -3,6 +3,12 @@
 /** What the journal can say; a dead process without an end event is seen as `crashed` by whoever looks. */
 export type RunStatus = 'running' | 'paused' | 'finished' | 'failed' | 'stopped' | 'interrupted';
 
+/** Bytes that each step carries from the host to the device and back. */
+export interface Traffic {
+  readonly uploaded: number;
+  readonly downloaded: number;
+}
+
 export type Job = 'pretrain' | 'evaluate';
 
 /** A figure with the uncertainty of its test set. */
@@ -77,6 +83,8 @@ export type EventBody =
       readonly engine: string;
       /** Set when the engine or device that runs is not the one asked for. */
       readonly fallback?: string;
+      /** Of a training on a device with memory of its own. */
+      readonly traffic?: Traffic;
     }
   | { readonly type: 'status'; readonly status: RunStatus; readonly reason?: string }
   | {

@@ -1,5 +1,5 @@
 /** How numbers of a run read, the same in the tree, beside the config, on the dashboard and in a terminal. */
-import type { Comparison, Evaluation, EvaluationKind, Measure, Score } from './events';
+import type { Comparison, Evaluation, EvaluationKind, Measure, Score, Traffic } from './events';
 import { latest } from './run';
 import type { Run } from './run';
 
@@ -85,6 +85,10 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
+
+/** "51 KB in, 8 B out a step" */
+export const formatTraffic = ({ uploaded, downloaded }: Traffic): string =>
+  `${formatBytes(uploaded)} in, ${formatBytes(downloaded)} out a step`;
 
 /** "812", "5.2 M", "1.24 G" */
 export function formatCount(value: number): string {
@@ -198,6 +202,8 @@ const metricNames: Readonly<Record<string, MetricName>> = {
   'train/loss': { title: 'Loss', unit: '' },
   'train/lr': { title: 'Learning rate', unit: '' },
   'train/grad_norm': { title: 'Gradient norm', unit: '' },
+  'train/loss_scale': { title: 'Loss scale', unit: '' },
+  'train/skipped_steps': { title: 'Steps skipped for an overflow', unit: '' },
   'train/accuracy': { title: 'Accuracy at the task', unit: '%' },
   'train/hole_loss': { title: 'Loss in the hole', unit: '' },
   'train/colourful': { title: 'Images with colours', unit: '%' },

@@ -1,5 +1,5 @@
 /** A run as everything shows it, and the one reducer that makes it from events. */
-import type { EvaluationKind, Evaluation, Job, RunEvent, RunManifest, RunStatus } from './events';
+import type { EvaluationKind, Evaluation, Job, RunEvent, RunManifest, RunStatus, Traffic } from './events';
 
 export interface MetricSeries {
   /** Strictly increasing. */
@@ -46,6 +46,7 @@ export interface Run {
   readonly job?: Job;
   readonly engine?: string;
   readonly fallback?: string;
+  readonly traffic?: Traffic;
   /** Optimizer updates done, as far as logged. */
   readonly step: number;
   readonly totalSteps: number;
@@ -110,6 +111,7 @@ function change(run: Run, event: RunEvent): Partial<Run> {
         job: event.job,
         engine: event.engine,
         fallback: event.fallback,
+        traffic: event.traffic,
         evaluating: undefined,
       };
       // Evaluating a finished run does not make it unfinished.
@@ -211,6 +213,9 @@ function upToStep(metrics: Run['metrics'], step: number): Run['metrics'] {
 export function canGoOn({ checkpoints }: Run, status: RunStatus | 'crashed'): boolean {
   return status !== 'finished' && (checkpoints.length > 0 || status !== 'failed');
 }
+
+/** Whether it ran on a GPU last, which a run can do without. */
+export const isOnGpu = ({ engine = '' }: Run): boolean => /WebGPU|CUDA/.test(engine);
 
 export function latest(run: Run, key: string): number | undefined {
   return run.metrics[key]?.values.at(-1);

@@ -38,6 +38,7 @@ export function checkMeaning(config: ExperimentConfig, complain: Complain): void
   checkClusters(config, complain);
   checkBlocks(config, complain);
   checkDevice(config, complain);
+  checkPrecision(config, complain);
 }
 
 /** Which devices an engine can run on. */
@@ -54,6 +55,16 @@ function checkDevice({ engine, device }: ExperimentConfig, complain: Complain): 
   } else if (!devicesOf[engine].includes(device)) {
     const devices = devicesOf[engine].map((name) => `"${name}"`).join(' or ');
     complain(['device'], `The ${engine} engine runs on ${devices}; say one of them, or "auto".`);
+  }
+}
+
+function checkPrecision({ engine, device, pretrain }: ExperimentConfig, complain: Complain): void {
+  if (pretrain.precision !== 'mixed') return;
+  const fix = 'say "float32"';
+  if (engine === 'tensorflow' || engine === 'reference') {
+    complain(['pretrain', 'precision'], `The ${engine} engine has no mixed precision; ${fix}, or use the onnx engine.`);
+  } else if (device === 'cuda') {
+    complain(['pretrain', 'precision'], `There is no mixed precision on "cuda"; ${fix}, or use "webgpu".`);
   }
 }
 

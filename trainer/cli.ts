@@ -93,10 +93,12 @@ program
   .command('resume')
   .description('go on with a run that was stopped, interrupted or crashed, from its newest checkpoint')
   .argument('[run]', runHelp)
+  .addOption(new Option('--device <device>', 'go on without the GPU that the config names').choices(['cpu']))
   .option('--detach', 'return when it has begun')
   .option('--json', 'every event as a line of JSON')
-  .action(async (what: string | undefined, options: { detach?: boolean; json?: boolean }) => {
-    await train(['resume', (await findRun(what)).directory], options);
+  .action(async (what: string | undefined, options: { device?: string; detach?: boolean; json?: boolean }) => {
+    const device = options.device ? ['--device', options.device] : [];
+    await train(['resume', (await findRun(what)).directory, ...device], options);
   });
 
 async function train(args: readonly string[], { detach, json = false }: { detach?: boolean; json?: boolean }) {

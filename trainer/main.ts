@@ -1,5 +1,5 @@
 /**
- * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR`, `evaluate RUNDIR --kinds A,B [--steps N,M]
+ * The trainer's process: `pretrain CONFIG [--again]`, `resume RUNDIR [--device cpu]`, `evaluate RUNDIR --kinds A,B [--steps N,M]
  * [--suite] [--settings JSON]`, where the settings are the blocks of a config that say how to judge.
  * Says one line of JSON when it owns its run, or why it does not; from then on it speaks through the journal.
  */
@@ -28,6 +28,7 @@ async function takeOrder(args: string[]): Promise<Order> {
     allowPositionals: true,
     options: {
       again: { type: 'boolean' },
+      device: { type: 'string' },
       kinds: { type: 'string' },
       steps: { type: 'string' },
       suite: { type: 'boolean' },
@@ -40,7 +41,8 @@ async function takeOrder(args: string[]): Promise<Order> {
     case 'pretrain':
       return { session: await startRun(path, { again: values.again }), job: pretrain };
     case 'resume': {
-      const session = await openRun(path);
+      if (values.device !== undefined && values.device !== 'cpu') throw new Error('--device can only be cpu.');
+      const session = await openRun(path, values.device);
       if (session.run().status !== 'finished') return { session, job: pretrain };
       await session.end();
       throw new Error(`${session.manifest.runId} has finished; there is nothing to resume.`);

@@ -2,7 +2,7 @@
 import { html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
 import { formatStep } from '../protocol/format';
-import { standingWarnings } from '../protocol/run';
+import { isOnGpu, standingWarnings } from '../protocol/run';
 import { canResume, resumeAction, revealAction } from './header';
 import { send } from './host';
 import { icon } from './icons';
@@ -48,7 +48,10 @@ function bannerOf(page: Page): Banner | undefined {
           `It ended without a last word after step ${formatStep(run.step)}. ` +
           (from
             ? `${from} The result is the same, bit for bit, as if nothing had happened.`
-            : 'There was no checkpoint yet: Resume begins anew, with the same seed. trainer.log in the run folder may say why it died.'),
+            : 'There was no checkpoint yet: Resume begins anew, with the same seed. trainer.log in the run folder may say why it died.') +
+          (isOnGpu(run)
+            ? ' If it was the GPU’s driver that took it down, "Resume on the CPU" goes on without it.'
+            : ''),
         resume,
         reveal: true,
       };

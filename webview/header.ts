@@ -8,6 +8,7 @@ import {
   formatNumber,
   formatPercent,
   formatStep,
+  formatTraffic,
   secondsLeft,
 } from '../protocol/format';
 import type { FromDashboard } from '../protocol/messages';
@@ -145,6 +146,7 @@ export function header(page: Page) {
         ${fact('loss', loss === undefined ? undefined : formatNumber(loss))}
         ${fact('speed', speed === undefined || !isLive(liveStatus) ? undefined : formatMetric('perf/images_per_second', speed))}
         ${fact('engine', run.engine && formatEngine(run.engine), run.engine)}
+        ${fact('host traffic', run.traffic && formatTraffic(run.traffic), 'What each step carries to the GPU and back')}
       </dl>
     </div>
     <div class="actions" role="toolbar" aria-label="Run">

@@ -1,5 +1,5 @@
 /** What every pretext task has in its `pretrain` block. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { BackboneConfig, lengthFields, positiveInt } from '../training';
 
 export const pretrainFields = {
@@ -10,6 +10,12 @@ export const pretrainFields = {
     .default(false)
     .describe(
       'Compute each block of a ViT again for the gradient instead of keeping what it made: less memory for larger batches and models, and about a third more time.',
+    ),
+  precision: z
+    .enum(['float32', 'mixed'])
+    .default('float32')
+    .describe(
+      'What matrices are multiplied in. `mixed`: float16, with weights, norms, losses and updates in float32 and a dynamic loss scale (Micikevicius et al. 2018); for GPUs that compute in float16, on the onnx engine.',
     ),
   ...lengthFields,
   logEvery: positiveInt.default(10).describe('Steps between metric rows.'),

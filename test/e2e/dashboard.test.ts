@@ -730,13 +730,14 @@ describe('states', () => {
     const fallback = 'webgpu was asked for, but no adapter was found; the cpu runs';
     await snapshot(
       journal([
-        launched(100, { fallback }),
+        launched(100, { fallback, traffic: { uploaded: 51_208, downloaded: 8 } }),
         metricRow(10, 100),
         { type: 'notice', level: 'warning', message: 'Skipped x.png' },
       ]),
       'running',
     );
     await page.getByText(fallback).waitFor();
+    await page.getByText('51.2 KB in, 8 B out a step').waitFor();
     await page.getByRole('list', { name: 'Notices' }).getByText('Skipped x.png').waitFor();
   });
 });

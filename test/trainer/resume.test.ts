@@ -6,6 +6,7 @@ import { random } from '../../trainer/random/random';
 import { ended, follow, kill, project, sha256, start, tinyWith, train } from './support';
 
 const mae = tinyWith({ steps: 60, checkpointEvery: 7, logEvery: 1 });
+const mixed = { ...tinyWith({ ...(mae.pretrain as object), precision: 'mixed' }), device: 'cpu' };
 const { decoder: _, ...pretrain } = mae.pretrain as Record<string, unknown>;
 const moco = {
   ...mae,
@@ -19,6 +20,7 @@ const weights = async (directory: string) =>
 describe.each([
   ['of MAE', mae],
   ['of MAE on WebAssembly', wasm],
+  ['of MAE in mixed precision', mixed],
   ['of MoCo, with a queue and a momentum encoder', moco],
 ])('a run that was killed, %s,', (_, config) => {
   let uninterrupted: { directory: string };

@@ -64,11 +64,17 @@ interface Started {
 }
 
 /** Starts a trainer as the editor does. Resolves to its run directory. */
-export const start = (...args: string[]): Promise<Started> => startOther(trainerPath, ...args);
+export const start = (...args: string[]): Promise<Started> => startIn(process.env, ...args);
+
+/** The same in an environment of its own. */
+export const startIn = (env: NodeJS.ProcessEnv, ...args: string[]): Promise<Started> =>
+  started({ trainerPath, env, args });
 
 /** Another one than the build's. */
-export async function startOther(trainerPath: string, ...args: string[]): Promise<Started> {
-  const started = await launchTrainer({ nodePath: process.execPath, trainerPath, args, cwd: tmpdir() });
+export const startOther = (trainerPath: string, ...args: string[]): Promise<Started> => started({ trainerPath, args });
+
+async function started(launch: { trainerPath: string; env?: NodeJS.ProcessEnv; args: string[] }): Promise<Started> {
+  const started = await launchTrainer({ nodePath: process.execPath, cwd: tmpdir(), ...launch });
   pids.push(started.pid);
   return { directory: started.runDirectory, pid: started.pid };
 }

@@ -10,6 +10,7 @@ import {
 } from '../../client/index';
 import type { EvaluateParams } from '../../protocol/control';
 import type { RunEvent } from '../../protocol/events';
+import { isOnGpu } from '../../protocol/run';
 import { bundlePath } from '../jobs/versions';
 import { UsageError } from './find';
 import { createOutput, type Output } from './output';
@@ -39,7 +40,10 @@ export async function watchTraining(directory: string, json: boolean): Promise<n
   if (liveStatus === 'finished') return exitCodes.done;
   const again = `tessera resume ${run.manifest.runId}`;
   if (liveStatus === 'crashed')
-    output.say(`The trainer crashed at step ${run.step}; see ${directory}/trainer.log. Go on with: ${again}`);
+    output.say(
+      `The trainer crashed at step ${run.step}; see ${directory}/trainer.log. Go on with: ${again}` +
+        (isOnGpu(run) ? `, or without the GPU, if its driver took it down: ${again} --device cpu` : ''),
+    );
   else if (liveStatus !== 'failed') output.say(`${liveStatus} at step ${run.step}. Go on with: ${again}`);
   return liveStatus === 'failed' || liveStatus === 'crashed' ? exitCodes.failed : exitCodes.unfinished;
 }

@@ -3,13 +3,14 @@ import { SingleBar } from 'cli-progress';
 import type { FeedUpdate } from '../../client/index';
 import type { Evaluation, RunEvent } from '../../protocol/events';
 import {
+  formatComparison,
   formatDuration,
   formatEvaluation,
-  formatComparison,
   formatMeasures,
   formatMetric,
   formatNumber,
   formatStep,
+  formatTraffic,
   secondsLeft,
 } from '../../protocol/format';
 import { latest, type Run } from '../../protocol/run';
@@ -118,7 +119,8 @@ function eventLine(event: RunEvent, { job }: Run): string | undefined {
   switch (event.type) {
     case 'launched': {
       const from = event.fromStep > 0 ? `, from step ${formatStep(event.fromStep)}` : '';
-      return `${event.engine}${from}${event.fallback ? `\nwarning: ${event.fallback}` : ''}`;
+      const traffic = event.traffic ? `, ${formatTraffic(event.traffic)}` : '';
+      return `${event.engine}${from}${traffic}${event.fallback ? `\nwarning: ${event.fallback}` : ''}`;
     }
     case 'status':
       // An evaluation ends by stating the run's old status again.

@@ -3,10 +3,11 @@
  * exactly, and so do convolutions, which are products here. All else counts one for each element that it goes through,
  * whatever it does to it; to move values costs nothing.
  */
-import type { Constant, ElementType, Node, Value } from './graph';
+import type { ElementType, Node, Value } from './graph';
 import { overwritten } from './in-place';
 import { kernelsFile } from './kernels';
 import { stepGraph, type LoweredGraph } from './model';
+import { isColumnSum, isProduct, rowsOfOnes } from './products';
 import { size } from './shapes';
 import type { ProgramSpec, Step } from './types';
 
@@ -29,7 +30,7 @@ export interface Cost {
 export function stepCost(step: Step, spec: ProgramSpec): Cost {
   const counted = costOf(stepGraph(step, spec).graph);
   if (kernelsFile() === undefined) return counted;
-  const { graph, next } = stepGraph(step, spec, true);
+  const { graph, next } = stepGraph(step, spec, 'kernels');
   const inPlace = overwritten(graph, next);
   const made = Object.entries(next).filter(([name]) => inPlace.has(name)); // where the old values are: not made anew
   return { ...counted, peakBytes: peakBytes(graph, new Set(made.map(([, value]) => value.name))) };
@@ -37,7 +38,7 @@ export function stepCost(step: Step, spec: ProgramSpec): Cost {
 
 export function costOf(graph: LoweredGraph): Cost {
   const { nodes, constants, inputs } = graph;
-  const ones = new Set(constants.filter(isRowOfOnes).map(({ name }) => name));
+  const ones = rowsOfOnes(constants);
   const products = nodes.map((node) => productFlops(node, ones));
   const others = nodes.map((node) => otherFlops(node, ones));
   return {
@@ -49,16 +50,9 @@ export function costOf(graph: LoweredGraph): Cost {
   };
 }
 
-const elementBytes: Record<ElementType, number> = { float32: 4, int32: 4, bool: 1, int64: 8 };
+const elementBytes: Record<ElementType, number> = { float32: 4, float16: 2, int32: 4, bool: 1, int64: 8 };
 const bytesOf = ({ shape, dtype }: Value) => size(shape) * elementBytes[dtype];
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-
-const isProduct = ({ type }: Node) => type === 'Gemm' || type === 'MatMul' || type === 'FusedMatMul';
-
-/** Sums of columns are written as a row of ones times a matrix (lower/reduce.ts). */
-const isRowOfOnes = ({ shape, dtype, bytes }: Constant) =>
-  dtype === 'float32' && shape.length === 2 && shape[0] === 1 && new Float32Array(bytes.slice().buffer).every((v) => v === 1); // prettier-ignore
-const isColumnSum = ({ inputs }: Node, ones: ReadonlySet<string>) => ones.has(inputs[0]!.name);
 
 function productFlops(node: Node, ones: ReadonlySet<string>): number {
   if (!isProduct(node) || isColumnSum(node, ones)) return 0;

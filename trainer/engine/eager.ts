@@ -36,11 +36,14 @@ export function createEagerEngine({ backend, outputsOf, ...about }: Eager): Engi
     ...about,
     upload: (values) => upload(values, on),
     compile: (step, spec) =>
-      promised(() => ({
-        outputs: on(() => outputsOf(step, spec)),
-        run: (state, inputs) => promised(() => on(() => run(step, spec, state as EagerState, inputs))),
-        dispose: () => undefined,
-      })),
+      promised(() => {
+        if (spec.precision === 'mixed') throw new Error(`the ${about.name} engine has no mixed precision; onnx has`);
+        return {
+          outputs: on(() => outputsOf(step, spec)),
+          run: (state, inputs) => promised(() => on(() => run(step, spec, state as EagerState, inputs))),
+          dispose: () => undefined,
+        };
+      }),
     dispose: () => undefined,
   };
 }

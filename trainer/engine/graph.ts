@@ -1,8 +1,11 @@
 import { size } from './shapes';
 import type { TypedArray } from './types';
 
-/** What a value inside a graph can hold. `int64` only ever holds shapes, axes and other small constants. */
-export type ElementType = 'float32' | 'int32' | 'bool' | 'int64';
+/**
+ * What a value inside a graph can hold. `int64` only ever holds shapes, axes and other small constants; `float16` what was
+ * cast to it (mixed.ts).
+ */
+export type ElementType = 'float32' | 'float16' | 'int32' | 'bool' | 'int64';
 
 /** A tensor of the graph: the output of a node, a graph input or a constant. */
 export interface Value {
@@ -59,7 +62,14 @@ export interface Graph {
 /** The domain of the operators that kernels/ops.c adds to ONNX Runtime. */
 export const KERNELS = 'tessera';
 
-export function createGraph(kernels = false): Graph {
+export interface GraphOptions {
+  /** Whether it is run with this engine's own kernels; false by default. */
+  readonly kernels?: boolean;
+  /** Sets the names of its values apart from those of another graph that they will be part of. */
+  readonly prefix?: string;
+}
+
+export function createGraph({ kernels = false, prefix = '' }: GraphOptions = {}): Graph {
   let count = 0;
   const nodes: Node[] = [];
   const constants: Constant[] = [];
@@ -80,7 +90,7 @@ export function createGraph(kernels = false): Graph {
       return graph.multi(type, args, [output], attributes, domain)[0]!;
     },
     multi(type, args, outputs, attributes = {}, domain = '') {
-      const values = outputs.map(({ shape, dtype }) => ({ name: `${type}_${count++}`, shape, dtype }));
+      const values = outputs.map(({ shape, dtype }) => ({ name: `${prefix}${type}_${count++}`, shape, dtype }));
       nodes.push({ type, domain, inputs: args, outputs: values, attributes });
       return values;
     },
@@ -92,7 +102,7 @@ export function createGraph(kernels = false): Graph {
           : undefined;
       const same = key === undefined ? undefined : known.get(key);
       if (same) return same;
-      const constant = { name: `constant_${count++}`, shape, dtype, bytes: elementBytes(values, dtype) };
+      const constant = { name: `${prefix}constant_${count++}`, shape, dtype, bytes: elementBytes(values, dtype) };
       constants.push(constant);
       if (key !== undefined) known.set(key, constant);
       return constant;
@@ -115,6 +125,7 @@ export function createGraph(kernels = false): Graph {
 }
 
 function elementBytes(values: ArrayLike<number>, dtype: ElementType): Uint8Array {
+  if (dtype === 'float16') throw new Error('constants are cast to float16, not written in it');
   const array =
     dtype === 'int64'
       ? BigInt64Array.from(Array.from(values, BigInt))

@@ -4,6 +4,7 @@ import type { Device, Engine, EngineName, EngineOptions } from './types';
 
 export type * from './types';
 export { probeDevice, probeEngines, type EngineReport } from './probe';
+export { DeviceError, type Fault } from './device-error';
 export { probeTensorflow, type TensorflowReport } from './tensorflow/probe';
 export { MANIFEST, type InstallManifest } from './tensorflow/package';
 
@@ -18,7 +19,7 @@ const devices: Record<EngineName, readonly Device[]> = {
  * for `tensorflow`, tfjs's plain JavaScript backend for `reference`.
  */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { engine = 'onnx', device = 'cpu', threads, kernels, folder } = options;
+  const { engine = 'onnx', device = 'cpu', threads, kernels, gpu, folder } = options;
   if (!devices[engine].includes(device)) {
     throw new Error(`the ${engine} engine runs on ${devices[engine].join(' or ')}, not on ${device}`);
   }
@@ -29,7 +30,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
       if (folder === undefined) throw new Error('the tensorflow engine needs the folder where it is installed');
       return (await import('./tensorflow')).createTensorflowEngine(folder, device === 'cuda' ? 'cuda' : 'cpu');
     case 'onnx':
-      if (device === 'webgpu') return (await import('./onnx-webgpu')).createWebGpuEngine();
+      if (device === 'webgpu') return (await import('./onnx-webgpu')).createWebGpuEngine(gpu);
       return await onCpu(device === 'wasm' ? 'wasm' : 'cpu', threads, kernels);
   }
 }

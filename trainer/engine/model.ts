@@ -1,6 +1,8 @@
 import { KERNELS, type Attribute, type Constant, type ElementType, type Graph, type Node, type Value } from './graph';
 import { simplified } from './simplify';
+import { mixed } from './mixed';
 import { trace } from './trace';
+import { forWebGpu } from './webgpu-graph';
 import type { ProgramSpec, Specs, Step } from './types';
 import { bytes, concat, float, int, message, string, type Bytes } from './protobuf';
 
@@ -40,7 +42,7 @@ export function modelBytes({ nodes, constants, inputs, outputs }: LoweredGraph):
   ]);
 }
 
-const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+const elementTypes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 };
 
 const nodeFields = (node: Node): Bytes[] => [
   ...node.inputs.map(({ name }) => string(1, name)),
@@ -87,8 +89,13 @@ export interface StepGraph {
   readonly outputSpecs: Specs;
 }
 
-export function stepGraph(step: Step, spec: ProgramSpec, kernels = false): StepGraph {
-  const { graph, state, outputs, outputSpecs } = trace(step, spec, kernels);
+/** What a graph is for: any CPU, one whose runtime has this engine's own kernels, or a GPU through WebGPU. */
+export type Target = 'cpu' | 'kernels' | 'webgpu';
+
+export function stepGraph(step: Step, spec: ProgramSpec, target: Target = 'cpu'): StepGraph {
+  const isMixed = spec.precision === 'mixed';
+  // The kernels compute in float32 alone.
+  const { graph, state, outputs, outputSpecs } = trace(step, spec, target === 'kernels' && !isMixed);
   // An output of its own name each, also where the step returns an input or one tensor twice.
   const named = (prefix: string, values: Readonly<Record<string, Value>>) =>
     Object.fromEntries(
@@ -97,5 +104,7 @@ export function stepGraph(step: Step, spec: ProgramSpec, kernels = false): StepG
   const results = named('output', outputs);
   const next = named('next', state);
   const all = [...Object.values(results), ...Object.values(next)];
-  return { graph: lowered(graph, all), outputs: results, next, outputSpecs };
+  const plain = target === 'webgpu' ? forWebGpu(lowered(graph, all)) : lowered(graph, all);
+  const written = isMixed ? mixed(plain, target === 'webgpu' ? 'webgpu' : 'cpu') : plain;
+  return { graph: written, outputs: results, next, outputSpecs };
 }

@@ -18,9 +18,12 @@ export interface NativeTensor {
 
 export interface NativeSession {
   /** Runs the graph on the inputs, by name, and writes its results into the outputs. */
-  run(inputs: ReadonlyMap<string, NativeTensor>, outputs: ReadonlyMap<string, NativeTensor>): void;
+  run(inputs: ReadonlyMap<string, Handled>, outputs: ReadonlyMap<string, Handled>): void;
   dispose(): void;
 }
+
+/** What a session reads or writes, wherever it is. */
+export type Handled = Pick<NativeTensor, 'handle'>;
 
 /** What runs graphs on such tensors: this, or the same on WebAssembly (wasm.ts). */
 export interface CpuRuntime {
@@ -34,7 +37,7 @@ export interface CpuRuntime {
   createSession(model: Uint8Array): NativeSession;
 }
 
-type Pointer = unknown;
+export type Pointer = unknown;
 type Status = Pointer;
 
 /** The version of the C API that is asked for; every later runtime has it too. */
@@ -54,29 +57,41 @@ const signatures = {
   disableMemPattern: [17, 'void *(void *options)'],
   setOptimizationLevel: [23, 'void *(void *options, int level)'],
   setIntraOpThreads: [24, 'void *(void *options, int threads)'],
+  createTensorOnDevice: [
+    48,
+    'void *(void *allocator, const int64_t *shape, size_t rank, int type, _Out_ void **tensor)',
+  ],
   createTensor: [
     49,
     'void *(void *memory, void *data, size_t bytes, const int64_t *shape, size_t rank, int type, _Out_ void **tensor)',
   ],
+  createMemory: [68, 'void *(const char *name, int allocator, int id, int type, _Out_ void **memory)'],
   createCpuMemory: [69, 'void *(int allocator, int type, _Out_ void **memory)'],
   releaseStatus: [93, 'void (void *status)'],
   registerOps: [29, 'void *(void *options, const char *library, _Out_ void **handle)'],
+  releaseMemory: [94, 'void (void *memory)'],
   releaseSession: [95, 'void (void *session)'],
   releaseTensor: [96, 'void (void *tensor)'],
   releaseSessionOptions: [100, 'void (void *options)'],
   addConfigEntry: [130, 'void *(void *options, const char *key, const char *value)'],
+  createAllocator: [131, 'void *(void *session, void *memory, _Out_ void **allocator)'],
+  releaseAllocator: [132, 'void (void *allocator)'],
+  appendProvider: [
+    216,
+    'void *(void *options, const char *name, const char **keys, const char **values, size_t count)',
+  ],
 } as const;
-const TABLE_LENGTH = 131;
+const TABLE_LENGTH = 217;
 
 const LOG_ERRORS = 3;
 const NO_OPTIMIZATIONS = 0;
-const ALL_OPTIMIZATIONS = 99;
+export const ALL_OPTIMIZATIONS = 99;
 const ARENA = 1;
 const DEFAULT_MEMORY = 0;
-const elementTypes = { float32: 1, int32: 6 };
+export const elementTypes = { float32: 1, int32: 6 };
 
 type Api = Readonly<Record<keyof typeof signatures, (...args: unknown[]) => unknown>>;
-interface Runtime {
+export interface Runtime {
   /** Held for as long as its functions are: koffi unloads a library that nothing refers to. */
   readonly library: LibraryHandle;
   readonly version: string;
@@ -87,7 +102,7 @@ interface Runtime {
 let loaded: Runtime | undefined;
 
 /** Loads the library on first use; throws when this platform's is not there. */
-function runtime(): Runtime {
+export function runtime(): Runtime {
   if (loaded) return loaded;
   const library = koffi.load(nativeLibrary());
   const getBase = library.func('void *OrtGetApiBase()');
@@ -113,6 +128,8 @@ function runtime(): Runtime {
  */
 const SPIN_MICROSECONDS = 20;
 
+export const runtimeVersion = () => runtime().version;
+
 /**
  * With this engine's own kernels, where they are wanted, were built, and can run on this processor; says what it has.
  * Throws when this platform's library is not there or does not load.
@@ -121,7 +138,7 @@ export function nativeRuntime(threads: number, wantsKernels: boolean): CpuRuntim
   const kernels = wantsKernels ? loadKernels() : undefined;
   const own = kernels ? `${kernels.instructions} kernels` : 'no kernels of its own';
   return {
-    description: `onnxruntime ${runtime().version}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${own}`,
+    description: `onnxruntime ${runtimeVersion()}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${own}`,
     kernels: kernels !== undefined,
     createTensor,
     createSession: (model) => createSession(model, threads, kernels?.file),
@@ -137,7 +154,7 @@ function loadKernels(): { readonly file: string; readonly instructions: string }
 }
 
 /** A tensor of zeros. */
-function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
+export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
   const { api, memory } = runtime();
   // Through a buffer of its own: V8 keeps small arrays on its heap, where they move.
   const buffer = new ArrayBuffer(size(shape) * Float32Array.BYTES_PER_ELEMENT);
@@ -150,23 +167,35 @@ function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
 
 /** Compiles a model for so many threads on each op. `ops` is a library of custom ones. */
 function createSession(model: Uint8Array, threads: number, ops: string | undefined): NativeSession {
+  // With ops of ours there is nothing that it would find, and it takes as long as all else.
+  const level = ops === undefined ? ALL_OPTIMIZATIONS : NO_OPTIMIZATIONS;
+  return configuredSession(model, level, (options, { api }) => {
+    check(api, api.setIntraOpThreads(options, threads));
+    check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(SPIN_MICROSECONDS)));
+    if (ops !== undefined) made(api, (out) => api.registerOps(options, ops, out));
+  });
+}
+
+/** Compiles a model with the session options that `configure` completes. */
+export function configuredSession(
+  model: Uint8Array,
+  optimizations: number,
+  configure: (options: Pointer, runtime: Runtime) => void,
+): NativeSession & { readonly handle: Pointer } {
   const { api, env } = runtime();
   const options = made(api, (out) => api.createSessionOptions(out));
   try {
-    // With ops of ours there is nothing that it would find, and it takes as long as all else.
-    check(api, api.setOptimizationLevel(options, ops === undefined ? ALL_OPTIMIZATIONS : NO_OPTIMIZATIONS));
-    check(api, api.setIntraOpThreads(options, threads));
+    check(api, api.setOptimizationLevel(options, optimizations));
     // After a first run all its memory would be allocated again, as one block: half as much again for a ResNet-18, no faster.
     check(api, api.disableMemPattern(options));
-    check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(SPIN_MICROSECONDS)));
-    if (ops !== undefined) made(api, (out) => api.registerOps(options, ops, out));
+    configure(options, runtime());
     const session = made(api, (out) => api.createSession(env, model, model.byteLength, options, out));
     let released = false;
     return {
+      handle: session,
       run(inputs, outputs) {
         if (released) throw new Error('the session has been disposed of');
-        const handles = (tensors: ReadonlyMap<string, NativeTensor>) =>
-          [...tensors.values()].map(({ handle }) => handle);
+        const handles = (tensors: ReadonlyMap<string, Handled>) => [...tensors.values()].map(({ handle }) => handle);
         check(
           api,
           api.run(
@@ -186,7 +215,7 @@ function createSession(model: Uint8Array, threads: number, ops: string | undefin
 }
 
 /** To release something twice would end the process. */
-function once(release: () => void): () => void {
+export function once(release: () => void): () => void {
   let left: (() => void) | undefined = release;
   return () => {
     left?.();
@@ -195,14 +224,14 @@ function once(release: () => void): () => void {
 }
 
 /** What a function hands out through its last argument. */
-function made(api: Api, call: (out: [Pointer]) => Status): Pointer {
+export function made(api: Api, call: (out: [Pointer]) => Status): Pointer {
   const out: [Pointer] = [null];
   check(api, call(out));
   return out[0];
 }
 
 /** Throws what a status says, if it says anything. */
-function check(api: Api, status: Status): void {
+export function check(api: Api, status: Status): void {
   if (status === null) return;
   const message = api.getErrorMessage(status) as string;
   api.releaseStatus(status);

@@ -63,7 +63,7 @@ function upload(values: HostTensors, runtime: CpuRuntime): CpuState {
 }
 
 function compile(step: Step, spec: ProgramSpec, runtime: CpuRuntime): Program {
-  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, runtime.kernels);
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, runtime.kernels ? 'kernels' : 'cpu');
   const session = runtime.createSession(modelBytes(graph));
   const inPlace = overwritten(graph, next);
   const twice = Object.keys(next).filter((name) => !inPlace.has(name));

@@ -1,127 +1,166 @@
-/** ONNX Runtime on a GPU through WebGPU: state stays in the device's buffers from step to step. */
-import type * as OnnxRuntime from 'onnxruntime-node';
-import { createRequire } from 'node:module';
+/**
+ * ONNX Runtime on a GPU through WebGPU. State lies in the GPU's memory, twice: a step reads one half and writes the other.
+ * Between the host and the GPU go a step's inputs and outputs, and nothing else.
+ */
 import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
+import { onGpu } from './device-error';
 import { createGraph } from './graph';
 import { lowered, modelBytes, stepGraph } from './model';
-import { specsOf } from './shapes';
+import { createTensor, runtimeVersion, type Handled, type NativeSession, type NativeTensor } from './native';
+import { createDeviceMemory, createGpuSession, type DeviceMemory, type DeviceTensor } from './native-webgpu';
+import { promised } from './promised';
+import { size, specsOf } from './shapes';
 import { inputName, stateName } from './trace';
-import type {
-  DeviceState,
-  Engine,
-  HostTensor,
-  HostTensors,
-  Program,
-  ProgramSpec,
-  Step,
-  TensorSpec,
-  TypedArray,
-} from './types';
-
-// As code and not as an import, which a bundle would carry out at its start, also where there is no such package.
-const ort = createRequire(import.meta.url)('onnxruntime-node') as typeof OnnxRuntime;
-type Tensor = OnnxRuntime.Tensor;
-ort.env.logLevel = 'error';
+import type { DeviceState, Engine, HostTensors, Program, ProgramSpec, Specs, Step, TypedArray } from './types';
+import { chooseGpu, type PowerPreference } from './vulkan';
 
 interface GpuState extends DeviceState {
-  readonly tensors: Map<string, Tensor>;
+  readonly tensors: Map<string, DeviceTensor>;
+  /** What the last step read, free for the next one to write. */
+  readonly spares: Map<string, DeviceTensor>;
 }
 
-export function createWebGpuEngine(): Engine {
+/** Throws a `DeviceError` when there is no GPU to be had; what it makes does when the GPU fails. */
+export function createWebGpuEngine(gpu?: string): Engine {
+  const { power, name } = chooseGpu(gpu);
+  const device = onGpu(() => createDevice(power));
   return {
     name: 'onnx',
     device: 'webgpu',
-    description: `onnxruntime ${ort.env.versions.node ?? ''}, WebGPU`,
-    upload,
-    compile,
-    dispose: () => undefined,
+    description: `onnxruntime ${runtimeVersion()}, WebGPU${name === undefined ? '' : `, ${name}`}`,
+    upload: (values) => onGpu(() => upload(values, device)),
+    compile: (step, spec) => promised(() => compile(step, spec, device)),
+    dispose: device.dispose,
   };
 }
 
-const onnxTensor = (data: TypedArray, { shape, dtype }: TensorSpec) =>
-  dtype === 'float32'
-    ? new ort.Tensor('float32', data as Float32Array, shape)
-    : new ort.Tensor('int32', data as Int32Array, shape);
-
-async function toHost(tensor: Tensor, { shape, dtype }: TensorSpec): Promise<HostTensor> {
-  return { shape, dtype, data: (await tensor.getData()) as TypedArray };
+/** Where programs run and state lies. */
+interface GpuDevice extends DeviceMemory {
+  createSession(model: Uint8Array): NativeSession;
 }
 
-function upload(values: HostTensors): GpuState {
+function createDevice(power: PowerPreference): GpuDevice {
+  const createSession = (model: Uint8Array) => createGpuSession(model, power);
+  // Holds the device as long as the engine lives: tensors outlast the programs that made them.
+  const holder = createSession(copyModel({ nothing: { shape: [1], dtype: 'float32' } }));
+  const memory = createDeviceMemory(holder);
+  return {
+    createSession,
+    createTensor: memory.createTensor,
+    dispose() {
+      memory.dispose();
+      holder.dispose();
+    },
+  };
+}
+
+function upload(values: HostTensors, device: GpuDevice): GpuState {
   for (const [name, value] of Object.entries(values)) checkHostTensor(name, value);
-  const tensors = new Map(
-    Object.entries(values).map(([name, value]) => [name, onnxTensor(value.data.slice(), value)] as const),
-  );
   const specs = specsOf(values);
+  const tensors = new Map(Object.entries(specs).map(([name, spec]) => [name, device.createTensor(spec)] as const));
+  const spares = new Map<string, DeviceTensor>();
+  const host = createTensors(specs);
+  for (const [name, tensor] of host) tensor.data.set(values[name]!.data);
+  copy(device, specs, host, tensors);
+  disposeAll(host);
   return {
     specs,
     tensors,
-    async read(names = [...tensors.keys()]) {
-      const entries = names.map((name) => {
-        const tensor = stateEntry(tensors, name);
-        return [name, tensor] as const;
-      });
-      const downloaded = await download(entries.filter(([, tensor]) => tensor.location === 'gpu-buffer'));
-      const data = (name: string, tensor: Tensor) => downloaded[name] ?? (tensor.data as TypedArray).slice();
-      return Object.fromEntries(entries.map(([name, tensor]) => [name, { ...specs[name]!, data: data(name, tensor) }]));
-    },
+    spares,
+    read: (names = [...tensors.keys()]) =>
+      promised(() => {
+        const wanted = new Map(names.map((name) => [name, stateEntry(tensors, name)]));
+        const chosen = Object.fromEntries(names.map((name) => [name, specs[name]!]));
+        const read = createTensors(chosen);
+        onGpu(() => copy(device, chosen, wanted, read));
+        return hostTensors(read, chosen);
+      }),
     dispose() {
-      for (const tensor of tensors.values()) tensor.dispose();
-      tensors.clear();
+      disposeAll(tensors);
+      disposeAll(spares);
     },
   };
 }
 
-/** Buffers on the GPU, copied to the host by a graph that does nothing else: the binding has no other way. */
-async function download(entries: readonly (readonly [string, Tensor])[]): Promise<Record<string, TypedArray>> {
-  if (entries.length === 0) return {};
-  const graph = createGraph();
-  const values = entries.map(([name, { dims, type }]) =>
-    graph.alias(graph.input(stateName(name), { shape: dims, dtype: type as TensorSpec['dtype'] }), name),
-  );
-  const session = await ort.InferenceSession.create(modelBytes(lowered(graph, values)), {
-    executionProviders: ['webgpu'],
-  });
+/** Between host and GPU tensors go only through a graph, here one that does nothing else. */
+function copy(
+  device: GpuDevice,
+  specs: Specs,
+  from: ReadonlyMap<string, Handled>,
+  to: ReadonlyMap<string, Handled>,
+): void {
+  if (from.size === 0) return;
+  const session = device.createSession(copyModel(specs));
+  const named = (tensors: ReadonlyMap<string, Handled>, rename: (name: string) => string) =>
+    new Map(Object.keys(specs).map((name) => [rename(name), tensors.get(name)!]));
   try {
-    const copies = await session.run(Object.fromEntries(entries.map(([name, tensor]) => [stateName(name), tensor])));
-    return Object.fromEntries(entries.map(([name]) => [name, (copies[name] as Tensor).data as TypedArray]));
+    session.run(named(from, inputName), named(to, stateName));
   } finally {
-    await session.release();
+    session.dispose();
   }
 }
 
-async function compile(step: Step, spec: ProgramSpec): Promise<Program> {
-  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec);
-  const session = await ort.InferenceSession.create(modelBytes(graph), {
-    executionProviders: ['webgpu'],
-    graphOptimizationLevel: 'all',
-    logSeverityLevel: 3,
-    preferredOutputLocation: Object.fromEntries([
-      ...Object.values(outputs).map(({ name }) => [name, 'cpu'] as const),
-      ...Object.values(next).map(({ name }) => [name, 'gpu-buffer'] as const),
-    ]),
-  });
+function copyModel(specs: Specs): Uint8Array {
+  const graph = createGraph();
+  const values = Object.entries(specs).map(([name, spec]) =>
+    graph.alias(graph.input(inputName(name), spec), stateName(name)),
+  );
+  return modelBytes(lowered(graph, values));
+}
 
-  async function run(state: GpuState, inputs: Readonly<Record<string, TypedArray>>): Promise<HostTensors> {
+function compile(step: Step, spec: ProgramSpec, device: GpuDevice): Program {
+  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, 'webgpu');
+  const session = onGpu(() => device.createSession(modelBytes(graph)));
+  const given = createTensors(spec.inputs);
+  const results = createTensors(outputSpecs);
+
+  function run(state: GpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
     checkState(state.specs, spec.state);
     checkInputs(inputs, spec.inputs);
-    const feeds: Record<string, Tensor> = {};
-    for (const name of Object.keys(spec.state)) feeds[stateName(name)] = state.tensors.get(name)!;
-    for (const [name, like] of Object.entries(spec.inputs)) feeds[inputName(name)] = onnxTensor(inputs[name]!, like);
-    const fetched = await session.run(feeds);
-    for (const [name, value] of Object.entries(next)) {
-      state.tensors.get(name)!.dispose();
-      state.tensors.set(name, fetched[value.name] as Tensor);
+    if (state.tensors.size < Object.keys(state.specs).length) throw new Error('the device state has been disposed of');
+    for (const [name, tensor] of given) tensor.data.set(inputs[name]!);
+    for (const name of Object.keys(next)) {
+      if (!state.spares.has(name)) state.spares.set(name, device.createTensor(spec.state[name]!));
     }
-    const host = Object.entries(outputs).map(
-      async ([name, value]) => [name, await toHost(fetched[value.name] as Tensor, outputSpecs[name]!)] as const,
-    );
-    return Object.fromEntries(await Promise.all(host));
+    const read = [
+      ...Object.keys(spec.state).map((name) => [stateName(name), state.tensors.get(name)!] as const),
+      ...[...given].map(([name, tensor]) => [inputName(name), tensor] as const),
+    ];
+    const written = [
+      ...Object.entries(outputs).map(([name, value]) => [value.name, results.get(name)!] as const),
+      ...Object.entries(next).map(([name, value]) => [value.name, state.spares.get(name)!] as const),
+    ];
+    session.run(new Map<string, Handled>(read), new Map<string, Handled>(written));
+    for (const name of Object.keys(next)) {
+      const previous = state.tensors.get(name)!;
+      state.tensors.set(name, state.spares.get(name)!);
+      state.spares.set(name, previous);
+    }
+    return hostTensors(results, outputSpecs);
   }
 
   return {
     outputs: outputSpecs,
-    run: (state, inputs) => run(state as GpuState, inputs),
-    dispose: () => void session.release(),
+    traffic: { uploaded: bytesOf(spec.inputs), downloaded: bytesOf(outputSpecs) },
+    run: (state, inputs) => promised(() => onGpu(() => run(state as GpuState, inputs))),
+    dispose() {
+      session.dispose();
+      disposeAll(given);
+      disposeAll(results);
+    },
   };
+}
+
+const bytesOf = (specs: Specs) =>
+  Object.values(specs).reduce((sum, { shape }) => sum + size(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
+
+const createTensors = (specs: Specs): Map<string, NativeTensor> =>
+  new Map(Object.entries(specs).map(([name, spec]) => [name, createTensor(spec)]));
+
+const hostTensors = (tensors: ReadonlyMap<string, NativeTensor>, specs: Specs): HostTensors =>
+  Object.fromEntries([...tensors].map(([name, { data }]) => [name, { ...specs[name]!, data: data.slice() }]));
+
+function disposeAll(tensors: Map<string, { dispose(): void }>): void {
+  for (const tensor of tensors.values()) tensor.dispose();
+  tensors.clear();
 }

@@ -2,13 +2,16 @@
  * Which engines work here. The GPU is tried in a child process, since a broken driver can take
  * down the process that loads it, and a software rasteriser is told from a real one.
  */
-import { execFile } from 'node:child_process';
+import { execFile, type ExecFileException } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { providerWords } from './device-error';
 import { createGraph } from './graph';
+import { cast } from './lower/kernel';
 import { lowered, modelBytes } from './model';
 import { nativeLibrary } from './native-library';
 import { probeTensorflow } from './tensorflow/probe';
 import type { Device, EngineName } from './types';
+import { vulkanAdapters, type VulkanAdapter } from './vulkan';
 
 export interface EngineReport {
   readonly name: EngineName;
@@ -17,6 +20,8 @@ export interface EngineReport {
   readonly available: boolean;
   /** What was found, or why it is not available. */
   readonly detail: string;
+  /** There is a GPU that should work, and does not. */
+  readonly isBroken?: boolean;
 }
 
 /** Tries every engine, tensorflow in the folder where it is installed if it is; seconds. Never throws. */
@@ -37,30 +42,35 @@ export async function probeEngines(tensorflowFolder: string): Promise<EngineRepo
   ];
 }
 
-// Runs one model of one node, and tells which graphics drivers that loaded.
+// Runs a small model, and tells which graphics drivers that loaded; then one in float16, which a GPU may not have.
 const child = `
-const [library, device, model] = process.argv.slice(1);
+const [library, device, model, half] = process.argv.slice(1);
 process.on('uncaughtException', (error) => {
   console.log('tessera-error ' + error.message.split('\\n')[0]);
   process.exit();
 });
 const ort = require(library);
 ort.env.logLevel = 'verbose';
-ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [device], logSeverityLevel: 0 })
-  .then((session) => session.run({ x: new ort.Tensor('float32', [1, 2], [2]) }))
+const run = (model) =>
+  ort.InferenceSession.create(Buffer.from(model, 'base64'), { executionProviders: [device], logSeverityLevel: 0 })
+    .then((session) => session.run({ x: new ort.Tensor('float32', [1, 2], [2]) }));
+run(model)
   .then(() => {
     const fs = require('node:fs');
     const drivers = process.platform === 'linux' ? fs.readFileSync('/proc/self/maps', 'utf8') : '';
     console.log('tessera-probe ' + JSON.stringify(Array.from(new Set(drivers.match(/[^/\\s]+\\.so[.\\d]*$/gm)))));
-    process.exit();
-  });
+    return run(half).then(() => console.log('tessera-float16'), () => {});
+  }, (error) => { console.log('tessera-error ' + error.message.split('\\n')[0]); })
+  .then(() => process.exit());
 `;
 
-type Finding = Pick<EngineReport, 'available' | 'detail'>;
+/** Milliseconds that a child has: seconds on a busy machine. */
+const PATIENCE = 15_000;
+
+type Finding = Pick<EngineReport, 'available' | 'detail' | 'isBroken'>;
 
 /** Tries ONNX Runtime on one device. Never throws. */
 export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
-  const model = Buffer.from(doubling().model).toString('base64');
   let library: string;
   try {
     nativeLibrary();
@@ -68,19 +78,22 @@ export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
   } catch (error) {
     return Promise.resolve({ available: false, detail: (error as Error).message });
   }
-  const options = { timeout: 5000, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
+  const options = { timeout: PATIENCE, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
+  const models = (['float32', 'float16'] as const).map((dtype) =>
+    Buffer.from(doubling(dtype).model).toString('base64'),
+  );
   return new Promise((resolve) => {
-    execFile(process.execPath, ['-e', child, library, device, model], options, (error, stdout, stderr) => {
+    execFile(process.execPath, ['-e', child, library, device, ...models], options, (error, stdout, stderr) => {
       const drivers = /^tessera-probe (.*)$/m.exec(stdout)?.[1];
       if (drivers !== undefined) {
         resolve(
           device === 'cpu'
             ? { available: true, detail: 'works' }
-            : judge(JSON.parse(drivers) as string[], stdout + stderr),
+            : judge(JSON.parse(drivers) as string[], stdout + stderr, /^tessera-float16$/m.test(stdout)),
         );
       } else {
         const said = /^tessera-error (.*)$/m.exec(stdout)?.[1];
-        resolve({ available: false, detail: reason(said ?? error?.message ?? 'no answer') });
+        resolve(said === undefined ? died(error) : refused(said, device === 'cpu' ? [] : vulkanAdapters()));
       }
     });
   });
@@ -90,7 +103,7 @@ export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
 async function probeWasm(): Promise<Finding> {
   try {
     const runtime = await (await import('./wasm')).wasmRuntime(1);
-    const { model, x, doubled } = doubling();
+    const { model, x, doubled } = doubling('float32');
     const session = runtime.createSession(model);
     const [given, made] = [runtime.createTensor(x), runtime.createTensor(doubled)];
     given.data.set([1, 2]);
@@ -108,36 +121,57 @@ async function probeWasm(): Promise<Finding> {
   }
 }
 
-/** A model that adds what it is given to itself. */
-function doubling() {
+/** A model that adds what it is given to itself, in this precision. */
+function doubling(dtype: 'float32' | 'float16') {
   const graph = createGraph();
   const x = graph.input('x', { shape: [2], dtype: 'float32' });
-  const doubled = graph.node('Add', [x, x], x);
+  const taken = cast(graph, x, dtype);
+  const doubled = cast(graph, graph.node('Add', [taken, taken], taken), 'float32');
   const floats = { shape: [2], dtype: 'float32' } as const;
   const named = ({ name }: { readonly name: string }) => ({ name, ...floats });
   return { model: modelBytes(lowered(graph, [doubled])), x: named(x), doubled: named(doubled) };
 }
 
 /** Software adapters compute on the CPU, many times slower than the cpu engine. */
-function judge(libraries: readonly string[], log: string): Finding {
+function judge(libraries: readonly string[], log: string, hasFloat16: boolean): Finding {
+  const adapters = vulkanAdapters();
+  const choice = adapters.length > 1 ? `; the setting tessera.gpu, or TESSERA_GPU, chooses of ${named(adapters)}` : '';
+  const half = hasFloat16 ? 'with float16' : 'without float16, so without mixed precision';
   // ONNX Runtime's own inventory of the machine; type 1 is a GPU.
   const found = /OrtHardwareDevice \{vendor_id:(0x[\da-f]+)[^}]*?vendor:([^,}]*), type:1\b/i.exec(log);
   const vulkan = libraries.filter((file) => /^libvulkan_|^libvk_|^libGLX_nvidia|^libnvidia-vulkan|^amdvlk/.test(file));
   const hardware = vulkan.filter((file) => !/swiftshader|_lvp/.test(file));
   if (!found || (process.platform === 'linux' && hardware.length === 0)) {
     const by = vulkan.length ? ` (${vulkan.join(', ')})` : '';
-    return { available: false, detail: `only a software adapter${by}, slower than the cpu` };
+    return { available: false, detail: `only a software adapter${by}, slower than the cpu; ${half}${choice}` };
   }
   return {
     available: true,
-    detail: `${found[2]?.trim() || `vendor ${found[1]}`}${hardware[0] ? `, ${hardware[0]}` : ''}`,
+    detail: `${found[2]?.trim() || `vendor ${found[1]}`}${hardware[0] ? `, ${hardware[0]}` : ''}, ${half}${choice}`,
   };
 }
 
-function reason(message: string): string {
-  if (/No supported adapters/.test(message))
-    return 'no GPU with a driver that WebGPU can use (Vulkan, Metal or Direct3D 12)';
+const named = (adapters: readonly VulkanAdapter[]) => adapters.map(({ name }) => `"${name}"`).join(', ');
+
+/** What takes a child down would take this process down too. */
+function died(error: ExecFileException | null): Finding {
+  const why = error?.killed
+    ? `gave no answer in ${PATIENCE / 1000} seconds: the machine is busy, or the GPU's driver hangs`
+    : `ended without an answer${error?.signal ? ` (${error.signal})` : ''}: update the GPU's driver`;
+  return { available: false, isBroken: true, detail: `the process that tried it ${why}` };
+}
+
+function refused(message: string, adapters: readonly VulkanAdapter[]): Finding {
+  if (/No supported adapters/.test(message)) {
+    return adapters.length === 0
+      ? { available: false, detail: 'no GPU with a driver that WebGPU can use (Vulkan, Metal or Direct3D 12)' }
+      : {
+          available: false,
+          isBroken: adapters.some(({ type }) => type !== 'cpu'),
+          detail: `there is ${named(adapters)}, but its driver is too old for WebGPU or lacks what that needs; update it`,
+        };
+  }
   if (/not supported|no available backend|backend not found/i.test(message))
-    return 'this build of ONNX Runtime has no WebGPU';
-  return message.slice(0, 200);
+    return { available: false, detail: 'this build of ONNX Runtime has no WebGPU' };
+  return { available: false, isBroken: adapters.length > 0, detail: providerWords(message).slice(0, 200) };
 }

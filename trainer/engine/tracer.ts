@@ -99,7 +99,7 @@ export const tracer = {
 /** Runs `record` with the tracing backend in place; afterwards the graph is complete. */
 export function recording<T>(record: (graph: Graph) => T, kernels = false): { graph: Graph; result: T } {
   if (current) throw new Error('a step cannot compile another step');
-  const graph = createGraph(kernels);
+  const graph = createGraph({ kernels });
   const previous = engine().backendName;
   try {
     current = graph;

@@ -29,7 +29,11 @@ export interface ProgramSpec {
   /** The entries of the device state that the step reads or writes. */
   readonly state: Specs;
   readonly inputs: Specs;
+  /** What matrices are multiplied in, float32 by default; only the onnx engine knows `mixed` (mixed.ts). */
+  readonly precision?: Precision;
 }
+
+export type Precision = 'float32' | 'mixed';
 
 /** Named tensors that live on the device and are shared by programs. */
 export interface DeviceState {
@@ -42,9 +46,16 @@ export interface DeviceState {
 export interface Program {
   /** Names, shapes and dtypes of what `run` resolves to. */
   readonly outputs: Specs;
+  /** Of an engine whose device has memory of its own: the bytes that each run carries to it and back. */
+  readonly traffic?: Traffic;
   /** Runs one step: reads and updates `state` in place, resolves to the outputs. One call at a time. */
   run(state: DeviceState, inputs: Readonly<Record<string, TypedArray>>): Promise<HostTensors>;
   dispose(): void;
+}
+
+export interface Traffic {
+  readonly uploaded: number;
+  readonly downloaded: number;
 }
 
 export type EngineName = 'onnx' | 'tensorflow' | 'reference';
@@ -67,6 +78,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** False: the onnx engine runs ONNX Runtime's operators alone, not its own kernels. */
   readonly kernels?: boolean;
+  /** Which GPU WebGPU takes: `high-performance` (the default), `low-power`, or, on Linux, a part of its name. */
+  readonly gpu?: string;
   /** Where the tensorflow engine is installed; no other needs it. */
   readonly folder?: string;
 }

@@ -2,7 +2,7 @@
  * What native.ts does, for platforms that ONNX Runtime has no native build for: on WebAssembly, with tensors that stay in its
  * memory. onnxruntime-web's own interface copies all that a run is given and returns: for a training step, its whole state.
  */
-import type { CpuRuntime, NativeSession, NativeTensor } from './native';
+import type { CpuRuntime, Handled, NativeSession, NativeTensor } from './native';
 import { size } from './shapes';
 import type { TensorSpec } from './types';
 import { startWasmModule, type Address, type WasmModule } from './wasm-module';
@@ -74,9 +74,9 @@ function createSession(module: WasmModule, memory: WasmMemory, model: Uint8Array
     run(inputs, outputs) {
       if (released) throw new Error('the session has been disposed of');
       memory.lend((put) => {
-        const names = (tensors: ReadonlyMap<string, NativeTensor>) =>
+        const names = (tensors: ReadonlyMap<string, Handled>) =>
           put.words([...tensors.keys()].map((name) => put.text(name)));
-        const handles = (tensors: ReadonlyMap<string, NativeTensor>) =>
+        const handles = (tensors: ReadonlyMap<string, Handled>) =>
           put.words([...tensors.values()].map(({ handle }) => handle as Address));
         const read = [names(inputs), handles(inputs), inputs.size] as const;
         const written = [names(outputs), outputs.size, handles(outputs)] as const;

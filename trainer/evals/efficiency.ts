@@ -2,7 +2,7 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { stepCost } from '../engine/cost';
 import { size, specsOf } from '../engine/shapes';
-import type { Engine, HostTensors, Program, Specs, Step, TypedArray } from '../engine/types';
+import type { Engine, HostTensors, Precision, Program, Specs, Step, TypedArray } from '../engine/types';
 import { encoderOf, type Encoder } from '../nn/encoder';
 import { trained } from '../nn/train-step';
 import { random } from '../random/random';
@@ -20,6 +20,7 @@ export interface EfficiencyInput {
     /** Parameters, buffers and the optimizer's moments. */
     readonly fresh: HostTensors;
     readonly inputs: Specs;
+    readonly precision?: Precision;
     readonly batchSize: number;
     /** Inputs of the update that follows `step`. */
     readonly given: (step: number) => Inputs;
@@ -75,7 +76,7 @@ export async function efficiencySpeeds(
   { seconds, embedBatch }: EfficiencyOptions,
   { onProgress, signal }: Watch = {},
 ): Promise<{ readonly step: number; readonly embed: number }> {
-  const { step, fresh, inputs, batchSize, given } = training;
+  const { step, fresh, inputs, precision, batchSize, given } = training;
   const images = { shape: [embedBatch, imageSize, imageSize, 3], dtype: 'float32' } as const;
   const noise = random(0, 'noise');
   const batch = Float32Array.from({ length: size(images.shape) }, () => noise.normal());
@@ -105,12 +106,12 @@ export async function efficiencySpeeds(
   async function measured(
     step: Step,
     values: HostTensors,
-    inputs: Specs,
+    given: { readonly inputs: Specs; readonly precision?: Precision },
     run: (program: Program, state: ReturnType<Engine['upload']>) => Promise<number>,
   ): Promise<number> {
     const state = engine.upload(values);
     try {
-      const program = await engine.compile(step, { state: state.specs, inputs });
+      const program = await engine.compile(step, { state: state.specs, ...given });
       try {
         return await run(program, state);
       } finally {
@@ -121,10 +122,10 @@ export async function efficiencySpeeds(
     }
   }
 
-  const stepSeconds = await measured(step, fresh, inputs, (program, state) =>
+  const stepSeconds = await measured(step, fresh, { inputs, precision }, (program, state) =>
     secondsPerRun(given, (inputs) => program.run(state, inputs), 0, 'Measuring training steps'),
   );
-  const embedSeconds = await measured(embedding(encoder), encoderOf(fresh), { images }, (program, state) =>
+  const embedSeconds = await measured(embedding(encoder), encoderOf(fresh), { inputs: { images } }, (program, state) =>
     secondsPerRun(
       () => ({ images: batch }),
       (inputs) => program.run(state, inputs),

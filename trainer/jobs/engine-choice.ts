@@ -1,9 +1,10 @@
 /** Which engine a run gets. */
-import { add } from '@tensorflow/tfjs-core';
+import { matMul, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { ExperimentConfig } from '../../protocol/config';
-import { createEngine, probeDevice, probeTensorflow } from '../engine/index';
-import type { Engine, EngineOptions } from '../engine/types';
+import { createEngine, DeviceError, probeDevice, probeTensorflow } from '../engine/index';
+import type { Engine, EngineOptions, Precision } from '../engine/types';
 import { tensorflowFolder } from './engines-folder';
+import { describeUnusableGpu } from './gpu-failure';
 
 export interface ChosenEngine {
   readonly engine: Engine;
@@ -11,18 +12,23 @@ export interface ChosenEngine {
   readonly fallback?: string;
 }
 
-type Asked = Pick<ExperimentConfig, 'engine' | 'device'>;
+type Asked = Pick<ExperimentConfig, 'engine' | 'device'> & {
+  readonly pretrain?: Pick<ExperimentConfig['pretrain'], 'precision'>;
+};
 
 /**
  * The engine that the config asks for; `auto` takes a real GPU when one works, through CUDA before WebGPU, and the CPU
  * otherwise, on WebAssembly where ONNX Runtime's native library does not work. Throws, naming the field and the fix, when what was asked for by name does not work here.
  */
-export async function chooseEngine({ engine, device }: Asked): Promise<ChosenEngine> {
+export async function chooseEngine({ engine, device, pretrain }: Asked): Promise<ChosenEngine> {
   if (engine === 'reference') return { engine: await createEngine({ engine }) };
   if (engine === 'tensorflow') return { engine: await tensorflow(device) };
-  if (device === 'webgpu' || device === 'wasm') return { engine: await asked(`"device" is "${device}"`, { device }) };
+  const precision = pretrain?.precision ?? 'float32';
+  if (device === 'webgpu') return { engine: await asked('"device" is "webgpu"', webgpu(), undefined, precision) };
+  if (device === 'wasm') return { engine: await asked('"device" is "wasm"', { device }) };
   if (device === 'cpu') return { engine: await asked('"device" is "cpu"', { device }, 'Say "wasm" or "auto".') };
-  if (engine === 'onnx') return await onnx();
+  // Others have no mixed precision.
+  if (engine === 'onnx' || precision === 'mixed') return await onnx(precision);
 
   const found = await probeTensorflow(tensorflowFolder());
   if (device === 'cuda') {
@@ -41,12 +47,14 @@ export async function chooseEngine({ engine, device }: Asked): Promise<ChosenEng
   return { engine: other, fallback: joined(broken, fallback) };
 }
 
+const webgpu = (): EngineOptions => ({ device: 'webgpu', gpu: process.env.TESSERA_GPU || undefined });
+
 /** On WebGPU if that works, else on the CPU. */
-async function onnx(): Promise<ChosenEngine> {
+async function onnx(precision: Precision = 'float32'): Promise<ChosenEngine> {
   const gpu = await probeDevice('webgpu');
-  if (!gpu.available) return await cpu();
+  if (!gpu.available) return await cpu(gpu.isBroken ? `WebGPU does not work here: ${sentence(gpu.detail)}` : undefined);
   try {
-    return { engine: await working({ device: 'webgpu' }) };
+    return { engine: await working(webgpu(), precision) };
   } catch (error) {
     return await cpu(`There is a GPU (${gpu.detail}), but it does not work: ${(error as Error).message}`);
   }
@@ -98,32 +106,38 @@ function reasonOf({ state, detail, cuda }: Awaited<ReturnType<typeof probeTensor
 }
 
 /** What somebody asked for by name, as in `"device" is "webgpu"`. */
-async function asked(what: string, options: EngineOptions, instead = 'Say "cpu" or "auto".'): Promise<Engine> {
+async function asked(
+  what: string,
+  options: EngineOptions,
+  instead = 'Say "cpu" or "auto".',
+  precision: Precision = 'float32',
+): Promise<Engine> {
   try {
-    return await working(options);
+    return await working(options, precision);
   } catch (error) {
     const message = `${what}, which does not work here: ${(error as Error).message} ${instead}`;
     throw new Error(message, { cause: error });
   }
 }
 
-/** An engine that has compiled and run a step. Throws with the reason when it cannot. */
-async function working(options: EngineOptions): Promise<Engine> {
+/** An engine that has compiled and run a step in the precision that is wanted. Throws with the reason when it cannot. */
+async function working(options: EngineOptions, precision: Precision = 'float32'): Promise<Engine> {
+  const one = { shape: [1, 1], dtype: 'float32' } as const;
   try {
     const engine = await createEngine(options);
-    const program = await engine.compile((_, { x }) => ({ outputs: { sum: add(x!, x!) } }), {
-      state: {},
-      inputs: { x: { shape: [1], dtype: 'float32' } },
-    });
-    const state = engine.upload({});
-    const { sum } = await program.run(state, { x: Float32Array.of(2) });
+    const program = await engine.compile(
+      ({ w }, { x }) => ({ outputs: { product: matMul(x as Tensor2D, w as Tensor2D) } }),
+      { state: { w: one }, inputs: { x: one }, precision },
+    );
+    const state = engine.upload({ w: { ...one, data: Float32Array.of(2) } });
+    const { product } = await program.run(state, { x: Float32Array.of(2) });
     program.dispose();
     state.dispose();
-    if (sum!.data[0] !== 4) throw new Error(`${engine.description} computes 2 + 2 = ${sum!.data[0]}.`);
+    if (product!.data[0] !== 4) throw new Error(`${engine.description} computes 2 x 2 = ${product!.data[0]}.`);
     return engine;
   } catch (error) {
-    // ONNX Runtime puts its source line first: "/onnxruntime_src/... was false. Failed to get a WebGPU adapter: ..."
-    throw new Error(sentence((error as Error).message.split(' was false. ').at(-1)!), { cause: error });
+    const reason = error instanceof DeviceError ? describeUnusableGpu(error) : sentence((error as Error).message);
+    throw new Error(reason, { cause: error });
   }
 }
 

@@ -2,6 +2,8 @@
 import { totalmem } from 'node:os';
 import type { ExperimentConfig } from '../../protocol/config';
 import { formatBytes } from '../../protocol/format';
+import { DeviceError } from '../engine/index';
+import { describeGpuFailure } from './gpu-failure';
 
 /**
  * Bytes that training surely holds at once: weights, gradients and two moments, and what the backward pass
@@ -52,6 +54,7 @@ const allocation =
 
 /** An error in words for people. */
 export function describeFailure(error: unknown): string {
+  if (error instanceof DeviceError) return describeGpuFailure(error);
   const message = error instanceof Error ? error.message : String(error);
   return allocation.test(message) ? `${tooLarge} (${message})` : message;
 }

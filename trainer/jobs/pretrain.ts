@@ -78,6 +78,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     totalSteps: total,
     engine: description,
     fallback,
+    traffic: program.traffic,
   });
   for (const { step, reason } of damaged) {
     emit({ type: 'notice', level: 'warning', message: `The checkpoint of step ${step} cannot be used: ${reason}` });
@@ -148,13 +149,13 @@ export async function pretrain(session: Session): Promise<RunStatus> {
       };
       const values = { 'train/loss': loss!.data[0]!, 'train/lr': lr, 'train/grad_norm': grad_norm!.data[0]! };
       for (const [key, { data }] of Object.entries(metrics)) Object.assign(values, { [key]: data[0]! });
-      if (!Object.values(values).every(Number.isFinite)) throw nonFinite(step, values, batch, images);
+      if (!isFinite(values) && !isSkipped(values)) throw nonFinite(step, values, batch, images);
       window.images += batchSize;
       window.seconds += (performance.now() - began) / 1000;
       window.waited += loader.waitMs() / 1000;
 
       if (step === from + 1 || due(settings.logEvery)) {
-        emit({ type: 'metrics', step, values: { ...values, ...performanceOf(window) } });
+        emit({ type: 'metrics', step, values: { ...finite(values), ...performanceOf(window) } });
         window = { images: 0, seconds: 0, waited: 0 };
         for (const notice of collapseNotices(session.run(), method.failing, schedule)) emit(notice);
       }
@@ -207,7 +208,7 @@ async function openAndPrepare(session: Session) {
 async function prepare({ config, directory, manifest }: Session) {
   const { seed, pretrain: settings, data } = config;
   const method = createMethod(settings, data.imageSize);
-  const { step, fresh, inputs } = trainingProgram(method, settings, seed);
+  const { step, fresh, inputs, precision } = trainingProgram(method, settings, seed);
   const { checkpoint, damaged } = await newestCheckpoint(directory, {
     origin: originOf(manifest.runId, config),
     specs: fresh,
@@ -215,7 +216,7 @@ async function prepare({ config, directory, manifest }: Session) {
   const { engine, fallback } = await chooseEngine(config);
   try {
     const state = engine.upload(checkpoint?.state ?? fresh);
-    const program = await engine.compile(step, { state: state.specs, inputs });
+    const program = await engine.compile(step, { state: state.specs, inputs, precision });
     const dispose = () => {
       program.dispose();
       state.dispose();
@@ -246,11 +247,25 @@ function performanceOf({ images, seconds, waited }: { images: number; seconds: n
   };
 }
 
-function nonFinite(step: number, values: Readonly<Record<string, number>>, batch: Batch, set: ImageSet): Error {
+type Values = Readonly<Record<string, number>>;
+
+const finite = (values: Values): Values =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => Number.isFinite(value)));
+const isFinite = (values: Values) => Object.values(values).every(Number.isFinite);
+
+/**
+ * Whether a step in mixed precision overflowed and was left out, to be followed by one with a smaller loss scale. What
+ * overflows unscaled, no scale mends.
+ */
+const isSkipped = (values: Values): boolean =>
+  !Number.isFinite(values['train/grad_norm']) && (values['train/loss_scale'] ?? 0) >= 1;
+
+function nonFinite(step: number, values: Values, batch: Batch, set: ImageSet): Error {
   const [key, value] = Object.entries(values).find(([, value]) => !Number.isFinite(value))!;
   const ids = Array.from(batch.indices, (index) => set.id(index)).join(', ');
+  const precise = 'train/loss_scale' in values ? ', or pretrain.precision to "float32",' : ',';
   return new Error(
-    `${key} is ${value} at step ${step}. Lower pretrain.optimizer.baseLr, or set pretrain.optimizer.clipNorm (1 is customary), and start again. The images of this batch: ${ids}`,
+    `${key} is ${value} at step ${step}. Lower pretrain.optimizer.baseLr, or set pretrain.optimizer.clipNorm (1 is customary)${precise} and start again. The images of this batch: ${ids}`,
   );
 }
 

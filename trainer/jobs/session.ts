@@ -31,16 +31,21 @@ export interface Claimed {
   readonly ownership: Ownership;
 }
 
-/** Takes charge of an existing run. Throws when somebody has it, or its `run.json` cannot be used. */
-export async function openRun(directory: string): Promise<Session> {
+/**
+ * Takes charge of an existing run. Throws when somebody has it, or its `run.json` cannot be used.
+ *
+ * @param device where to go on instead of where the config says: a GPU may be gone.
+ */
+export async function openRun(directory: string, device?: 'cpu'): Promise<Session> {
   const full = resolve(directory);
   await readManifest(full);
-  return await openSession(async (owner) => {
+  const session = await openSession(async (owner) => {
     const former = await readOwner(full);
     const ownership = await claim(full, owner);
     if (former && isOurSocket(former.socket) && process.platform !== 'win32') await rm(former.socket, { force: true });
     return { directory: full, ownership };
   });
+  return device ? { ...session, config: { ...session.config, device } } : session;
 }
 
 /** `take` signs a run directory with the given owner; by then the socket is there to be named. */

@@ -1,8 +1,9 @@
 /** The training that a `pretrain` block describes, as a program for an engine. */
 import type { PretrainConfig } from '../../protocol/config';
 import { size } from '../engine/shapes';
-import type { HostTensors, Specs, Step, TypedArray } from '../engine/types';
+import type { HostTensors, Precision, Specs, Step, TypedArray } from '../engine/types';
 import { createOptimizer } from '../nn/create-optimizer';
+import { gradScaler, initLossScale } from '../nn/loss-scale';
 import { trained, trainStep } from '../nn/train-step';
 import { random } from '../random/random';
 import type { Method } from './method';
@@ -13,30 +14,32 @@ export interface TrainingProgram {
   /** What it starts with: parameters, buffers and the optimizer's moments. */
   readonly fresh: HostTensors;
   readonly inputs: Specs;
+  readonly precision: Precision;
 }
+
+type Settings = Pick<PretrainConfig, 'optimizer' | 'batchSize'> & Partial<Pick<PretrainConfig, 'precision'>>;
 
 const scalar = { shape: [], dtype: 'float32' } as const;
 
 export function trainingProgram(
   method: Method,
-  { optimizer: settings, batchSize }: Pick<PretrainConfig, 'optimizer' | 'batchSize'>,
+  { optimizer: settings, batchSize, precision = 'float32' }: Settings,
   seed: number,
 ): TrainingProgram {
   const optimizer = createOptimizer(settings);
   const params = method.init(seed);
+  const scaling = precision === 'mixed' ? gradScaler : undefined;
+  const moments = { ...optimizer.init(trained(params, method.isFrozen)), ...(scaling && initLossScale(scaling)) };
   return {
-    step: trainStep(method, optimizer),
-    fresh: { ...params, ...optimizer.init(trained(params, method.isFrozen)) },
+    step: trainStep(method, optimizer, scaling),
+    fresh: { ...params, ...moments },
     inputs: { ...method.inputs(batchSize), lr: scalar, step: scalar },
+    precision,
   };
 }
 
 /** The same with inputs to measure it by, at the peak of its learning rate. */
-export function trainingToMeasure(
-  method: Method,
-  pretrain: Pick<PretrainConfig, 'optimizer' | 'batchSize'>,
-  seed: number,
-) {
+export function trainingToMeasure(method: Method, pretrain: Settings, seed: number) {
   const { optimizer, batchSize } = pretrain;
   const learningRate = (optimizer.baseLr * batchSize) / 256;
   return {

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { valueAndGrads } from '../engine/ops';
 import type { HostTensors, Step, Tensors } from '../engine/types';
+import { isFiniteNorm, lossScale, nextLossScale, type LossScaling } from './loss-scale';
 import { OPTIMIZER_PREFIX } from './optimizer';
 import type { Optimizer } from './optimizer';
 
@@ -63,19 +64,25 @@ export function teacherOf<T>(state: Readonly<Record<string, T>>): Record<string,
  * One optimizer update. State: the parameters, the buffers, and the optimizer's `init` of the parameters. Inputs: what
  * the loss takes, and the float32 scalars `lr`, `weight_decay` and `step`, which counts from 1. Outputs: `loss` and the
  * loss's metrics, both of the parameters before the update, and `grad_norm`, before clipping.
+ *
+ * With `scaling` the state also has `initLossScale` of it, and a step whose gradients overflow leaves all else as it was; it is
+ * not counted by the optimizer. Further outputs are then `train/loss_scale`, of this step, and `train/skipped_steps`.
  */
-export function trainStep({ loss, hasTeacher, isFrozen, gradients }: Training, optimizer: Optimizer): Step {
+export function trainStep(training: Training, optimizer: Optimizer, scaling?: LossScaling): Step {
+  const { loss, hasTeacher, isFrozen, gradients } = training;
   return (state, inputs) => {
     const isMoment = (name: string) => name.startsWith(OPTIMIZER_PREFIX);
     const params = trained(state, isFrozen);
     const { value, metrics, buffers, grads } = valueAndGradients(
       (given) => loss({ ...state, ...given }, inputs),
       params,
+      scaling && lossScale(state).scale,
     );
     const { lr, step, weight_decay, teacher_momentum } = inputs as Record<'lr' | 'step', Scalar> &
       Partial<Record<'weight_decay' | 'teacher_momentum', Scalar>>;
     const usable = gradients?.(grads, inputs) ?? grads;
-    const next = optimizer.update(params, usable, pick(state, isMoment), lr, step, weight_decay);
+    const count = scaling ? tf.sub<Scalar>(step, lossScale(state).skipped) : step;
+    const next = optimizer.update(params, usable, pick(state, isMoment), lr, count, weight_decay);
     const teacher = Object.keys(hasTeacher ? params : {}).filter((name) => hasTeacher!(name));
     const followed = teacher.map((name): [string, Tensor] => {
       const old = state[`${TEACHER_PREFIX}${name}`]!;
@@ -84,24 +91,40 @@ export function trainStep({ loss, hasTeacher, isFrozen, gradients }: Training, o
         tf.add(old, tf.mul(tf.sub(next.params[name]!, old), tf.sub(1, teacher_momentum!))),
       ];
     });
+    const changed = { ...next.params, ...next.state, ...buffers, ...Object.fromEntries(followed) };
+    const outputs = { ...metrics, loss: value, grad_norm: next.gradNorm };
+    if (!scaling) return { state: changed, outputs };
+    const updated = isFiniteNorm(next.gradNorm);
+    const scaler = nextLossScale(state, updated, scaling);
+    const kept = Object.entries(changed).map(([name, x]) => [name, tf.where(updated, x, state[name]!)] as const);
     return {
-      state: { ...next.params, ...next.state, ...buffers, ...Object.fromEntries(followed) },
-      outputs: { ...metrics, loss: value, grad_norm: next.gradNorm },
+      state: { ...Object.fromEntries(kept), ...scaler },
+      outputs: {
+        ...outputs,
+        'train/loss_scale': lossScale(state).scale,
+        'train/skipped_steps': lossScale(scaler).skipped,
+      },
     };
   };
 }
 
-/** Of what a loss returns besides its value, tfjs disposes when the tape ends: it is kept over that moment. */
-function valueAndGradients(loss: (params: Tensors) => ReturnType<Loss>, params: Tensors) {
+/**
+ * Of what a loss returns besides its value, tfjs disposes when the tape ends: it is kept over that moment. The gradients are
+ * computed of the loss times `scale`, and divided by it.
+ */
+function valueAndGradients(loss: (params: Tensors) => ReturnType<Loss>, params: Tensors, scale?: Scalar) {
   let kept: { metrics: Record<string, Tensor>; buffers: Record<string, Tensor> } = { metrics: {}, buffers: {} };
-  const { value, grads } = valueAndGrads((given) => {
+  const { value: scaled, grads: scaledGrads } = valueAndGrads((given) => {
     const { loss: value, metrics, buffers = {} } = loss(given);
     kept = {
       metrics: mapTensors(metrics, (x) => tf.keep(x.clone())),
       buffers: mapTensors(buffers, (x) => tf.keep(x.clone())),
     };
-    return value;
+    return scale ? tf.mul(value, scale) : value;
   }, params);
+  // Scales are powers of two, mostly: dividing by them changes no digit.
+  const value: Scalar = scale ? tf.div(scaled, scale) : scaled;
+  const grads = scale ? mapTensors(scaledGrads, (gradient) => tf.div(gradient, scale)) : scaledGrads;
   const release = (tensor: Tensor) => {
     const copy = tensor.clone();
     tensor.dispose();

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { overwritten } from '../../../trainer/engine/in-place';
-import { stepGraph } from '../../../trainer/engine/model';
+import { stepGraph, type Target } from '../../../trainer/engine/model';
 import { after } from '../../../trainer/engine/ops';
 import type { Step } from '../../../trainer/engine/types';
 import { adamw } from '../../../trainer/nn/adamw';
@@ -11,8 +11,8 @@ import { testEngine } from '../engines';
 const four = { shape: [4], dtype: 'float32' } as const;
 const spec = { state: { p: four, q: four }, inputs: { g: four } };
 
-function found(step: Step, kernels = true): string[] {
-  const { graph, next } = stepGraph(step, spec, kernels);
+function found(step: Step, target: Target = 'kernels'): string[] {
+  const { graph, next } = stepGraph(step, spec, target);
   return [...overwritten(graph, next)].toSorted();
 }
 
@@ -40,7 +40,7 @@ describe('a state entry is overwritten', () => {
       return { state: { p: tf.sub(p!, tf.mul(after(g!, read), 2)) }, outputs: { read } };
     };
     expect(found(step)).toEqual(['p']);
-    expect(found(step, false)).toEqual([]);
+    expect(found(step, 'cpu')).toEqual([]);
   });
 
   it('not when its old value goes to another entry, nor by an op that reads elsewhere', () => {
@@ -56,7 +56,7 @@ describe('a state entry is overwritten', () => {
       const { params, state: next } = optimizer.update({ p: p!, q: q! }, grads, state, tf.scalar(1), tf.scalar(1));
       return { state: { ...params, ...next }, outputs: {} };
     };
-    const { graph, next } = stepGraph(step, { state: { ...spec.state, ...moments }, inputs: spec.inputs }, true);
+    const { graph, next } = stepGraph(step, { state: { ...spec.state, ...moments }, inputs: spec.inputs }, 'kernels');
     expect(overwritten(graph, next).size).toBe(4);
   });
 });

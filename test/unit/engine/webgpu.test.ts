@@ -1,37 +1,18 @@
-/**
- * The WebGPU provider on SwiftShader, a software Vulkan that Debian's chromium brings. Its loader
- * paths must be set when a process starts, so this file runs itself again in one that has them.
- */
+/** The WebGPU provider on SwiftShader. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createEngine, probeEngines } from '../../../trainer/engine/index';
 import { gelu, multiHeadAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
+import type { Step } from '../../../trainer/engine/types';
+import { isOnDriver, onDriver } from '../../vulkan';
 import { agree, float, int } from './agree';
 
 /** With many equal pixels. */
 const ties = { ...float([2, 6, 5, 2]), data: float([2, 6, 5, 2]).data.map(Math.round) };
 
-const folder = '/usr/lib/chromium';
-const driver = `${folder}/vk_swiftshader_icd.json`;
-const inside = process.env.TESSERA_TEST_SWIFTSHADER === '1';
-
-if (!existsSync(driver)) {
-  console.warn(
-    `SKIPPED: the WebGPU engine, because SwiftShader is not installed (${driver}; Debian: apt install chromium)`,
-  );
-  it.skip(`WebGPU: no ${driver}`, () => undefined);
-} else if (!inside) {
-  it('WebGPU on SwiftShader', { timeout: 120_000 }, () => {
-    const root = fileURLToPath(new URL('../../..', import.meta.url));
-    const env = { ...process.env, TESSERA_TEST_SWIFTSHADER: '1', LD_LIBRARY_PATH: folder, VK_ICD_FILENAMES: driver };
-    const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', 'test/unit/engine/webgpu.test.ts'];
-    const { status, stdout, stderr } = spawnSync(process.execPath, vitest, { cwd: root, env, encoding: 'utf8' });
-    expect(status, stdout + stderr).toBe(0);
-  });
+if (!isOnDriver('swiftShader')) {
+  onDriver('swiftShader', import.meta.url);
 } else {
   describe('on a WebGPU device', { timeout: 100_000 }, async () => {
     const engine = await createEngine({ engine: 'onnx', device: 'webgpu' });
@@ -54,6 +35,27 @@ if (!existsSync(driver)) {
           inputs: [float([2, 3]), float([2, 3], 2)],
         },
         { name: 'gather', f: (x, i) => tf.gather(x, i), inputs: [int([5, 2], 1, 0, 9), int([3], 2, 0, 4)] },
+        { name: 'slice of integers', f: (x) => tf.slice(x, [1, 0], [2, 3]), inputs: [int([4, 5], 1, 0, 9)] },
+        { name: 'reverse of integers', f: (x) => tf.reverse(x, 1), inputs: [int([2, 5], 1, 0, 9)] },
+        {
+          name: 'strided slice of integers',
+          f: (x) => tf.stridedSlice(x, [7, 0], [0, 3], [-3, 2]),
+          inputs: [int([8, 5], 1, 0, 9)],
+        },
+        { name: 'mod', f: (a, b) => tf.mod(a, b), inputs: [float([4, 5]), float([4, 5], 2, 0.5, 2)] },
+        { name: 'mod of integers', f: (a, b) => tf.mod(a, b), inputs: [int([4, 5], 1, -9, 9), int([4, 5], 2, 1, 4)] },
+        { name: 'argMax', f: (x) => tf.argMax(x, 1), inputs: [float([4, 5])] },
+        {
+          name: 'or',
+          f: (a, b) => tf.logicalOr(tf.greater(a, 0), tf.greater(b, 0)),
+          inputs: [float([4, 5]), float([4, 5], 2)],
+        },
+        { name: 'abs', f: (x) => tf.abs(x), inputs: [float([3, 4])] },
+        {
+          name: 'products with each side transposed',
+          f: (a, b) => tf.add(tf.matMul(a, b, true), tf.matMul(b, a, true, true)),
+          inputs: [float([2, 4, 4]), float([2, 4, 4], 2)],
+        },
         { name: 'mean', f: (x) => tf.mean(x, [0, 2]), inputs: [float([2, 3, 4])] },
         { name: 'standardize', f: (x) => standardize(x, 1e-5, 1), inputs: [float([2, 3, 8])] },
         {
@@ -102,6 +104,22 @@ if (!existsSync(driver)) {
       state.dispose();
       program.dispose();
     });
+
+    it('says what crosses over in a step', async () => {
+      const { program } = await compiled((_, { x }) => ({ outputs: { sum: tf.sum(x!) } }));
+      expect(program.traffic).toEqual({ uploaded: 8, downloaded: 4 });
+    });
+
+    it('refuses what it would have to leave to the CPU, and says what', async () => {
+      await expect(compiled((_, { x }) => ({ outputs: { y: tf.cast(tf.isNaN(x!), 'float32') } }))).rejects.toThrow(
+        'IsNaN has no kernel on WebGPU',
+      );
+    });
+
+    async function compiled(step: Step) {
+      const inputs = { x: { shape: [2], dtype: 'float32' } } as const;
+      return { program: await engine.compile(step, { state: {}, inputs }) };
+    }
 
     it('is not taken for a real GPU', async () => {
       const webgpu = (await probeEngines('')).find(({ device }) => device === 'webgpu')!;

@@ -18,6 +18,12 @@ describe('what can be done with a run', () => {
     ['crashed without a checkpoint', training, false, 'resume delete'],
     ['failed without one', [...training, { type: 'status', status: 'failed' }], false, 'delete'],
     ['crashed with one', [...training, checkpoint(10)], false, 'resume evaluate delete'],
+    [
+      'crashed on a GPU',
+      [{ ...launched, engine: 'onnxruntime 1.30.0, WebGPU' }, row(10, 0.5), checkpoint(10)],
+      false,
+      'resume resumeOnCpu evaluate delete',
+    ],
     ['finished', [...training, checkpoint(10), finished], false, 'evaluate delete'],
     ['finished, being judged', [...training, checkpoint(10), finished, evaluating], true, 'stop evaluate'],
     ['crashed, being judged', [...training, checkpoint(10), evaluating], true, 'stop evaluate'],

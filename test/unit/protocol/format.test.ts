@@ -2,15 +2,16 @@ import { describe, expect, it } from 'vitest';
 import {
   formatBytes,
   formatDuration,
+  formatEngine,
   formatEvaluation,
   formatGain,
   formatMeasures,
   formatMetric,
   formatNumber,
-  formatEngine,
   formatProgress,
   formatScore,
   formatStep,
+  formatTraffic,
   secondsLeft,
 } from '../../../protocol/format';
 import { applyEvent, emptyRun } from '../../../protocol/run';
@@ -63,6 +64,9 @@ describe('numbers', () => {
     [3_210_000, '3.2 MB'],
     [999_900, '1.0 MB'],
   ])('tells %d bytes', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+  it('tells what crosses over to the GPU and back', () =>
+    expect(formatTraffic({ uploaded: 51_208, downloaded: 8 })).toBe('51.2 KB in, 8 B out a step'));
 
   it('gives metrics their unit', () => {
     expect(formatMetric('train/loss', 0.0421)).toBe('0.0421');

@@ -273,6 +273,12 @@ describe('values that do not go together', () => {
       /10 images \("cluster.images"\) cannot form 20 clusters; use at most 10/,
     ],
     ['"engine": "reference", "device": "webgpu"', '"webgpu"', /CPU only/],
+    [
+      '"engine": "tensorflow", "pretrain": { "precision": "mixed" }',
+      '"mixed"',
+      /tensorflow engine has no mixed precision; say "float32", or use the onnx engine/,
+    ],
+    ['"device": "cuda", "pretrain": { "precision": "mixed" }', '"mixed"', /say "float32", or use "webgpu"/],
     ['"pretrain": { "method": "simclr", "batchSize": 1 }', '1', /no others to tell it from; use at least 2/],
     ['"pretrain": { "method": "moco", "version": "v3", "batchSize": 1 }', '1', /no others to tell it from/],
     [

@@ -54,6 +54,6 @@ export function reshape(graph: Graph, x: Value, shape: readonly number[]): Value
 }
 
 export function cast(graph: Graph, x: Value, dtype: ElementType): Value {
-  const to = { float32: 1, int32: 6, int64: 7, bool: 9 }[dtype];
+  const to = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 }[dtype];
   return x.dtype === dtype ? x : graph.node('Cast', [x], shaped(x.shape, dtype), { to });
 }
