@@ -29,8 +29,8 @@ export type Handled = Pick<NativeTensor, 'handle'>;
 export interface CpuRuntime {
   /** For people: "onnxruntime 1.30.0, CPU, 2 threads". */
   readonly description: string;
-  /** Whether its graphs may name this engine's own kernels. */
-  readonly kernels: boolean;
+  /** What this engine's own kernels use of the processor, "avx512", where its graphs may name them. */
+  readonly kernels?: string;
   /** A tensor of zeros. */
   createTensor(spec: TensorSpec): NativeTensor;
   /** Compiles a model. */
@@ -139,7 +139,7 @@ export function nativeRuntime(threads: number, wantsKernels: boolean): CpuRuntim
   const own = kernels ? `${kernels.instructions} kernels` : 'no kernels of its own';
   return {
     description: `onnxruntime ${runtimeVersion()}, CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${own}`,
-    kernels: kernels !== undefined,
+    kernels: kernels?.instructions,
     createTensor,
     createSession: (model) => createSession(model, threads, kernels?.file),
   };

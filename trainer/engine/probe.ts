@@ -11,7 +11,7 @@ import { lowered, modelBytes } from './model';
 import { nativeLibrary } from './native-library';
 import { probeTensorflow } from './tensorflow/probe';
 import type { Device, EngineName } from './types';
-import { vulkanAdapters, type VulkanAdapter } from './vulkan';
+import type { VulkanAdapter } from './vulkan';
 
 export interface EngineReport {
   readonly name: EngineName;
@@ -43,7 +43,7 @@ export async function probeEngines(tensorflowFolder: string): Promise<EngineRepo
 }
 
 // Runs a small model, and tells which graphics drivers that loaded; then one in float16, which a GPU may not have.
-const child = `
+const program = `
 const [library, device, model, half] = process.argv.slice(1);
 process.on('uncaughtException', (error) => {
   console.log('tessera-error ' + error.message.split('\\n')[0]);
@@ -70,33 +70,48 @@ const PATIENCE = 15_000;
 type Finding = Pick<EngineReport, 'available' | 'detail' | 'isBroken'>;
 
 /** Tries ONNX Runtime on one device. Never throws. */
-export function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
+export async function probeDevice(device: 'cpu' | 'webgpu'): Promise<Finding> {
   let library: string;
   try {
     nativeLibrary();
     library = createRequire(import.meta.url).resolve('onnxruntime-node');
   } catch (error) {
-    return Promise.resolve({ available: false, detail: (error as Error).message });
+    return { available: false, detail: (error as Error).message };
   }
   const options = { timeout: PATIENCE, maxBuffer: 1 << 26, env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' } };
   const models = (['float32', 'float16'] as const).map((dtype) =>
     Buffer.from(doubling(dtype).model).toString('base64'),
   );
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['-e', child, library, device, ...models], options, (error, stdout, stderr) => {
-      const drivers = /^tessera-probe (.*)$/m.exec(stdout)?.[1];
-      if (drivers !== undefined) {
-        resolve(
-          device === 'cpu'
-            ? { available: true, detail: 'works' }
-            : judge(JSON.parse(drivers) as string[], stdout + stderr, /^tessera-float16$/m.test(stdout)),
-        );
-      } else {
-        const said = /^tessera-error (.*)$/m.exec(stdout)?.[1];
-        resolve(said === undefined ? died(error) : refused(said, device === 'cpu' ? [] : vulkanAdapters()));
-      }
-    });
+  const child = await new Promise<Child>((resolve) => {
+    execFile(process.execPath, ['-e', program, library, device, ...models], options, (error, stdout, stderr) =>
+      resolve({ error, stdout, stderr }),
+    );
   });
+  // Loaded only here: where there is no native library, there may be none that it takes either.
+  const adapters = device === 'cpu' ? [] : (await import('./vulkan')).vulkanAdapters();
+  const { error, stdout, stderr } = child;
+  const drivers = /^tessera-probe (.*)$/m.exec(stdout)?.[1];
+  if (drivers !== undefined) {
+    if (device === 'cpu') return { available: true, detail: await worksWith() };
+    const hasFloat16 = /^tessera-float16$/m.test(stdout);
+    return judge(JSON.parse(drivers) as string[], stdout + stderr, hasFloat16, adapters);
+  }
+  const said = /^tessera-error (.*)$/m.exec(stdout)?.[1];
+  return said === undefined ? died(error) : refused(said, adapters);
+}
+
+interface Child {
+  readonly error: ExecFileException | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What the native library is to this engine on this processor. */
+async function worksWith(): Promise<string> {
+  const { kernels } = (await import('./native')).nativeRuntime(1, true);
+  return kernels
+    ? `works, with ${kernels} kernels`
+    : 'works, without the kernels of its own that make it several times faster: they were not built for this platform, or its processor lacks AVX2';
 }
 
 /** In this process: what WebAssembly does cannot end it. Never throws. */
@@ -133,8 +148,12 @@ function doubling(dtype: 'float32' | 'float16') {
 }
 
 /** Software adapters compute on the CPU, many times slower than the cpu engine. */
-function judge(libraries: readonly string[], log: string, hasFloat16: boolean): Finding {
-  const adapters = vulkanAdapters();
+function judge(
+  libraries: readonly string[],
+  log: string,
+  hasFloat16: boolean,
+  adapters: readonly VulkanAdapter[],
+): Finding {
   const choice = adapters.length > 1 ? `; the setting tessera.gpu, or TESSERA_GPU, chooses of ${named(adapters)}` : '';
   const half = hasFloat16 ? 'with float16' : 'without float16, so without mixed precision';
   // ONNX Runtime's own inventory of the machine; type 1 is a GPU.

@@ -29,7 +29,6 @@ async function start(threads: number): Promise<CpuRuntime> {
   memory.check(() => module._OrtInit(threads, LOG_ERRORS));
   return {
     description: `onnxruntime ${version}, WebAssembly, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    kernels: false,
     createTensor: (spec) => createTensor(module, memory, spec),
     createSession: (model) => createSession(module, memory, model),
   };

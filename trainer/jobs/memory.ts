@@ -7,22 +7,27 @@ import { describeGpuFailure } from './gpu-failure';
 
 /**
  * Bytes that training surely holds at once: weights, gradients and two moments, and what the backward pass
- * needs of each block (hidden layer, four widths of tokens). What is really needed is more. Of a
- * ResNet nothing is foretold.
+ * needs of each block (hidden layer, four widths of tokens; attention's weights where the engine has no kernel of its own for
+ * it), or of one block, where they are computed again. What is really needed is more. Of a ResNet nothing is foretold.
  */
-export function leastMemory({ data, pretrain }: ExperimentConfig): number {
-  const { backbone, batchSize } = pretrain;
+export function leastMemory({ device, data, pretrain }: ExperimentConfig): number {
+  const { backbone, batchSize, gradientCheckpointing } = pretrain;
   if (backbone.type !== 'vit') return 0;
   const patches = (data.imageSize / backbone.patchSize) ** 2;
-  const side = (tokens: number, width: number, depth: number, mlpRatio: number) => ({
+  const holdsAttention = device === 'wasm' || device === 'webgpu';
+  const side = (tokens: number, width: number, depth: number, heads: number, mlpRatio: number) => ({
     parameters: depth * width * width * (4 + 2 * mlpRatio),
-    activations: depth * batchSize * tokens * width * (mlpRatio + 4),
+    activations:
+      (gradientCheckpointing ? 1 : depth) *
+      batchSize *
+      tokens *
+      (width * (mlpRatio + 4) + (holdsAttention ? heads * tokens : 0)),
   });
   const seen = pretrain.method === 'mae' ? patches * (1 - pretrain.maskRatio) : patches;
-  const parts = [side(seen, backbone.width, backbone.depth, backbone.mlpRatio)];
+  const parts = [side(seen, backbone.width, backbone.depth, backbone.heads, backbone.mlpRatio)];
   if ('decoder' in pretrain) {
-    const { width, depth } = pretrain.decoder;
-    parts.push(side(patches, width, depth, 4));
+    const { width, depth, heads } = pretrain.decoder;
+    parts.push(side(patches, width, depth, heads, 4));
   }
   const values = parts.reduce((sum, { parameters, activations }) => sum + 4 * parameters + activations, 0);
   return values * Float32Array.BYTES_PER_ELEMENT;
