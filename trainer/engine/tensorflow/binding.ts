@@ -1,5 +1,5 @@
 /** What is used here of tfjs-node's native module, which calls TensorFlow's C API. */
-import type { TypedArray } from '../types';
+import type { DType, TypedArray } from '../types';
 
 /** A tensor on the library's side. Numbers are never given out twice. */
 export interface Handle {
@@ -26,7 +26,6 @@ export interface Binding {
   readonly TF_ATTR_FLOAT: number;
   readonly TF_ATTR_BOOL: number;
   readonly TF_ATTR_TYPE: number;
-  readonly TF_ATTR_SHAPE: number;
   isUsingGpuDevice(): boolean;
   getNumOfTensors(): number;
   getNumOfSavedModels(): number;
@@ -40,3 +39,5 @@ export interface Binding {
   /** Runs what `outputs` need of a loaded graph; names are "node:output", with commas between them. */
   runSavedModel(model: number, ids: readonly number[], inputs: string, outputs: string): Handle[];
 }
+
+export const typeOf = (dtype: DType, { TF_FLOAT, TF_INT32 }: Binding) => (dtype === 'float32' ? TF_FLOAT : TF_INT32);

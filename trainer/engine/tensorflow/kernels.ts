@@ -5,7 +5,7 @@ import type { OpAttribute } from './binding';
 import type { NodeBackend } from './load';
 import { paddedKernels } from './padding';
 
-type Run = (inputs: NamedTensorInfoMap, attributes: NamedAttrMap) => TensorInfo;
+export type Run = (inputs: NamedTensorInfoMap, attributes: NamedAttrMap) => TensorInfo;
 /** A kernel in terms of the one that it takes the place of, or of the library's ops. */
 export type Repair = (
   run: Run,

@@ -8,19 +8,20 @@ import { join } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Binding, OpAttribute } from './binding';
+import type { Binding, Handle, OpAttribute } from './binding';
 import { environment } from './environment';
 import { repairKernels } from './kernels';
 import { openPackage, type TensorflowPackage } from './package';
-import { listen, type Listener } from './recording';
+import { createRecorder, type Recorder } from './recording';
 
 /** The name that the package's kernels are registered under. */
 export const TENSORFLOW = 'tensorflow';
 
 /** What of the package's backend is used here. */
 export interface NodeBackend extends tf.KernelBackend {
-  /** The numbers of tensors on the library's side, where those are put first that are not there yet. */
+  /** The numbers of tensors on the library's side, where constants are put first that are not there yet. */
   getInputTensorIds(tensors: readonly TensorInfo[]): number[];
+  createOutputTensor(handle: Handle): tf.Tensor;
   typeAttributeFromTensor(tensor: Pick<TensorInfo, 'dtype'>): number;
   executeSingleOutput(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]): TensorInfo;
   readonly binding: Binding;
@@ -31,8 +32,8 @@ export interface LoadedTensorflow {
   readonly device: 'cpu' | 'cuda';
   readonly binding: Binding;
   readonly backend: NodeBackend;
-  /** Hears what the backend's kernels have the library do. */
-  readonly listener: Listener;
+  /** Takes down what the backend's kernels ask of the library. */
+  readonly recorder: Recorder;
 }
 
 let loaded: LoadedTensorflow | undefined;
@@ -51,9 +52,9 @@ export function loadTensorflow(folder: string, device: 'cpu' | 'cuda'): LoadedTe
   const require = createRequire(join(found.root, 'package.json'));
   const binding = require(found.addon) as Binding;
   if (device === 'cuda' && !binding.isUsingGpuDevice()) throw new Error('TensorFlow finds no CUDA device');
-  const listener = listen(binding);
-  const backend = registerBackend(found, require, listener.binding);
-  loaded = { folder, device, binding, backend, listener };
+  const recorder = createRecorder(binding);
+  const backend = registerBackend(found, require, recorder.binding);
+  loaded = { folder, device, binding, backend, recorder };
   return loaded;
 }
 

@@ -1,58 +1,89 @@
-/** Listens to what tfjs's kernels have the library do, so that the ops of a step can be done again as one graph. */
-import type { Binding, OpAttribute } from './binding';
+/** Takes down what tfjs's kernels ask of the library, instead of having it done: the ops of a step, as the nodes of a graph. */
+import type { Binding, Handle, OpAttribute } from './binding';
 import { attribute, type GraphNode } from './graphdef';
+import { resultsOf, type Operand, type Spec } from './results';
 
-/** The ops in the order in which they were run, and where each tensor came from. */
 export interface Recording {
-  readonly nodes: GraphNode[];
-  /** By a tensor's number: "node:output". */
-  readonly sources: Map<number, string>;
+  readonly nodes: readonly GraphNode[];
+  /** A tensor that other nodes will have made: `source` is "node:output". */
+  readonly given: (source: string, spec: Spec) => Handle;
+  /** Where a tensor comes from, by its number. */
+  readonly sourceOf: (id: number) => string;
 }
 
-export interface Listener {
-  /** The binding for the kernels: it does what it is asked to, and takes it down while there is a recording. */
+export interface Recorder {
+  /** For the kernels. Outside of a recording it does nothing but to say so. */
   readonly binding: Binding;
   record<T>(f: (recording: Recording) => T): T;
 }
 
-export function listen(binding: Binding): Listener {
-  let current: Recording | undefined;
+interface Tensor extends Operand {
+  readonly source: string;
+}
+
+interface Current {
+  readonly nodes: GraphNode[];
+  readonly tensors: Map<number, Tensor>;
+}
+
+export function createRecorder(library: Binding): Recorder {
+  let current: Current | undefined;
+  // Below those that the library gives out, and below -1, which the backend gives to a tensor that is on the host.
+  let lastId = -1;
+
+  const now = (): Current => {
+    if (!current) throw new Error("TensorFlow's kernels run in the steps of the tensorflow engine only");
+    return current;
+  };
+  const tensorOf = (id: number): Tensor => {
+    const tensor = now().tensors.get(id);
+    if (!tensor)
+      throw new Error('a tensor that was made outside the step is used in it; pass it as state or as an input');
+    return tensor;
+  };
+  const keep = (tensor: Tensor): Handle => {
+    now().tensors.set(--lastId, tensor);
+    return { id: lastId, shape: [...tensor.shape], dtype: tensor.dtype };
+  };
   const add = (op: string, inputs: readonly string[], attributes: GraphNode['attributes']): string => {
-    const name = `op_${current!.nodes.length}`;
-    current!.nodes.push({ name, op, inputs, attributes });
+    const { nodes } = now();
+    const name = `op_${nodes.length}`;
+    nodes.push({ name, op, inputs, attributes });
     return name;
   };
-  const heard: Pick<Binding, 'createTensor' | 'executeOp' | 'tensorDataSync'> = {
+
+  const recording: Pick<Binding, 'createTensor' | 'executeOp' | 'tensorDataSync'> = {
     createTensor(shape, dtype, values) {
-      const id = binding.createTensor(shape, dtype, values);
-      if (!current) return id;
       const content = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const value = attribute.tensor(dtype, shape, content);
-      current.sources.set(id, `${add('Const', [], { dtype: attribute.type(dtype), value })}:0`);
-      return id;
+      const name = add('Const', [], { dtype: attribute.type(dtype), value });
+      return keep({ source: `${name}:0`, shape, dtype, values }).id;
     },
-    executeOp(op, attributes, inputs, count) {
-      const results = binding.executeOp(op, attributes, inputs, count);
-      if (!current) return results;
-      const { sources } = current;
-      const from = inputs.map((id) => sources.get(id) ?? outside(op));
-      const name = add(op, from, Object.fromEntries(attributes.map((given) => [given.name, encoded(given, binding)])));
-      results.forEach(({ id }, i) => sources.set(id, `${name}:${i}`));
-      return results;
+    executeOp(op, attributes, ids) {
+      const inputs = ids.map(tensorOf);
+      const results = resultsOf(op, inputs, attributes);
+      const encoded = attributes.map((given) => [given.name, encode(given, library)] as const);
+      const name = add(op, inputs.map(({ source }) => source), Object.fromEntries(encoded)); // prettier-ignore
+      return results.map((spec, i) => keep({ ...spec, source: `${name}:${i}`, values: undefined }));
     },
-    tensorDataSync(id) {
-      if (current) throw new Error('a kernel of TensorFlow for tfjs reads a value, which a graph cannot wait for');
-      return binding.tensorDataSync(id);
+    tensorDataSync() {
+      throw new Error('a kernel of TensorFlow for tfjs reads a value, which is not there when a step is recorded');
     },
   };
+
   return {
-    // Defined anew, since those of the binding may not be assigned to.
-    binding: Object.create(binding, Object.getOwnPropertyDescriptors(heard)) as Binding,
+    // Defined anew, since what the library's own has may not be assigned to.
+    binding: Object.create(library, Object.getOwnPropertyDescriptors(recording)) as Binding,
     record(f) {
       if (current) throw new Error('a step cannot compile another step');
       try {
-        current = { nodes: [], sources: new Map() };
-        return f(current);
+        current = { nodes: [], tensors: new Map() };
+        const { nodes } = current;
+        return f({
+          nodes,
+          given: (source, spec) => keep({ ...spec, source }),
+          sourceOf: (id) => tensorOf(id).source,
+        });
       } finally {
         current = undefined;
       }
@@ -60,25 +91,19 @@ export function listen(binding: Binding): Listener {
   };
 }
 
-function outside(op: string): never {
-  throw new Error(`${op} is given a tensor that was made outside the step; pass it as state or as an input`);
-}
-
-function encoded({ name, type, value }: OpAttribute, binding: Binding) {
+function encode({ name, type, value }: OpAttribute, library: Binding) {
   switch (type) {
-    case binding.TF_ATTR_STRING:
+    case library.TF_ATTR_STRING:
       return attribute.string(value as string);
-    case binding.TF_ATTR_INT:
+    case library.TF_ATTR_INT:
       return attribute.int(value as number | number[]);
-    case binding.TF_ATTR_FLOAT:
+    case library.TF_ATTR_FLOAT:
       return attribute.float(value as number);
-    case binding.TF_ATTR_BOOL:
+    case library.TF_ATTR_BOOL:
       return attribute.bool(value as boolean);
-    case binding.TF_ATTR_TYPE:
+    case library.TF_ATTR_TYPE:
       return attribute.type(value as number);
-    case binding.TF_ATTR_SHAPE:
-      return attribute.shape(value as number[]);
     default:
-      throw new Error(`attribute ${name} is of type ${type}, which is not known here`);
+      throw new Error(`attribute ${name} of an op is of a type, ${type}, that is not known here`);
   }
 }

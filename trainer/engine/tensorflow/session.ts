@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { HostTensor, HostTensors, ProgramSpec, TensorSpec, TypedArray } from '../types';
-import type { Binding } from './binding';
+import { typeOf, type Binding } from './binding';
 import { attribute, savedModel, TAG, type GraphNode } from './graphdef';
 import { inputSource, stateSource, type StepOps } from './step';
 
@@ -17,7 +17,7 @@ export interface Session {
   /** Sets variables. */
   load(values: HostTensors): void;
   /** One step: replaces variables, and returns the outputs. */
-  run(inputs: HostTensors): Readonly<Record<string, TypedArray>>;
+  run(inputs: Readonly<Record<string, TypedArray>>): Readonly<Record<string, TypedArray>>;
   /** Copies of variables. */
   read(names: readonly string[]): HostTensors;
   dispose(): void;
@@ -54,7 +54,9 @@ export function createSession(binding: Binding, spec: ProgramSpec, { nodes, outp
       call(feeds, entries.map(([name]) => `state_${placeOf(name)}_loaded:0`)); // prettier-ignore
     },
     run(inputs) {
-      const feeds = Object.keys(spec.inputs).map((name, place) => [`input_${place}_given:0`, inputs[name]!] as const);
+      const feeds = Object.entries(spec.inputs).map(
+        ([name, like], place) => [`input_${place}_given:0`, { ...like, data: inputs[name]! }] as const,
+      );
       const results = call(feeds, [...Object.values(outputs), `${DONE}:0`]);
       return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, results[i]!]));
     },
@@ -116,9 +118,6 @@ const afterNode = (name: string, nodes: readonly string[], { TF_INT32 }: Binding
   inputs: nodes.map((node) => `^${node}`),
   attributes: { dtype: attribute.type(TF_INT32), value: attribute.tensor(TF_INT32, [], new Uint8Array(4)) },
 });
-
-const typeOf = (dtype: TensorSpec['dtype'], { TF_FLOAT, TF_INT32 }: Binding) =>
-  dtype === 'float32' ? TF_FLOAT : TF_INT32;
 
 /** By way of a file, since the library's loader takes nothing else. */
 function loadGraph(binding: Binding, model: Uint8Array): number {

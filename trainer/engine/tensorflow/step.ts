@@ -1,8 +1,9 @@
-/** A step as ops of TensorFlow: tfjs's kernels run it once, and what they ask of the library is taken down. */
+/** A step as ops of TensorFlow, which tfjs's kernels for it choose. */
 import * as tf from '@tensorflow/tfjs-core';
 import { onBackend } from '../backend';
 import { checkResult } from '../check';
-import type { HostTensors, ProgramSpec, Specs, Step, Tensors } from '../types';
+import type { ProgramSpec, Specs, Step, Tensors } from '../types';
+import { typeOf } from './binding';
 import type { GraphNode } from './graphdef';
 import { TENSORFLOW, type LoadedTensorflow } from './load';
 
@@ -18,36 +19,29 @@ export interface StepOps {
   readonly next: Readonly<Record<string, string>>;
 }
 
-/** The values should be real ones, since kernels check them: an index has to be in its range. They are not copied. */
-export function recordStep(
-  step: Step,
-  spec: ProgramSpec,
-  { state, inputs }: { state: HostTensors; inputs: HostTensors },
-  { backend, listener }: LoadedTensorflow,
-): StepOps {
-  const idOf = (tensor: tf.Tensor) => backend.getInputTensorIds([tensor])[0]!;
-  /** Tensors that are there before the recording begins, so that they are not constants of it. */
-  const placed = (specs: Specs, values: HostTensors, sourceOf: (place: number) => string) =>
-    Object.keys(specs).map((name, place) => {
-      const { data, shape, dtype } = values[name]!;
-      const tensor = tf.tensor(data, [...shape], dtype);
-      return { name, tensor, id: idOf(tensor), source: sourceOf(place) };
-    });
-  const named = (entries: ReturnType<typeof placed>): Tensors =>
-    Object.fromEntries(entries.map(({ name, tensor }) => [name, tensor]));
-  const recorded = () => {
-    const [before, given] = [placed(spec.state, state, stateSource), placed(spec.inputs, inputs, inputSource)];
-    return listener.record(({ nodes, sources }): StepOps => {
-      for (const { id, source } of [...before, ...given]) sources.set(id, source);
-      const old = named(before);
-      const result = step(old, named(given));
+export function recordStep(step: Step, spec: ProgramSpec, { backend, binding, recorder }: LoadedTensorflow): StepOps {
+  const recorded = () =>
+    recorder.record(({ nodes, given, sourceOf }): StepOps => {
+      const tensors = (specs: Specs, source: (place: number) => string): Tensors =>
+        Object.fromEntries(
+          Object.entries(specs).map(([name, { shape, dtype }], place) => {
+            const handle = given(source(place), { shape, dtype: typeOf(dtype, binding) });
+            return [name, backend.createOutputTensor(handle)];
+          }),
+        );
+      const before = tensors(spec.state, stateSource);
+      const result = step(before, tensors(spec.inputs, inputSource));
       checkResult(result, spec.state);
       const sourcesOf = (tensors: Tensors) =>
-        Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, sources.get(idOf(tensor))!]));
-      const changed = Object.entries(result.state ?? {}).filter(([name, { dataId }]) => dataId !== old[name]!.dataId);
-      return { nodes, outputs: sourcesOf(result.outputs), next: sourcesOf(Object.fromEntries(changed)) };
+        Object.fromEntries(
+          Object.entries(tensors).map(([name, tensor]) => [name, sourceOf(backend.getInputTensorIds([tensor])[0]!)]),
+        );
+      const changed = Object.entries(result.state ?? {}).filter(
+        ([name, { dataId }]) => dataId !== before[name]!.dataId,
+      );
+      const [outputs, next] = [sourcesOf(result.outputs), sourcesOf(Object.fromEntries(changed))];
+      return { nodes, outputs, next };
     });
-  };
   return onBackend(TENSORFLOW, () => inTidy(recorded));
 }
 
