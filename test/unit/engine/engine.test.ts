@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { gelu, standardize, valueAndGrads } from '../../../trainer/engine/ops';
 import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
-import { testable, testEngine } from '../engines';
+import { enginesUnderTest, testEngine } from '../../engines';
 
 const spec: ProgramSpec = {
   state: {
@@ -44,7 +44,7 @@ async function train(name: EngineName) {
 }
 
 describe('a compiled step', () => {
-  it.each(testable('onnx', 'tensorflow'))('computes on %s what it computes on the reference engine', async (name) => {
+  it.each(enginesUnderTest)('computes on %s what it computes on the reference engine', async (name) => {
     const reference = await train('reference');
     const other = await train(name);
     expect(other.outputs).toEqual(reference.outputs);

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { EngineName, ProgramSpec, Step } from '../../../trainer/engine/types';
-import { testable, testEngine } from '../engines';
+import { enginesUnderTest, testEngine } from '../../engines';
 
 const spec: ProgramSpec = {
   state: { sum: { shape: [4, 8], dtype: 'float32' }, count: { shape: [], dtype: 'int32' } },
@@ -25,7 +25,7 @@ async function open(engine: EngineName) {
   return { engine: made, program: await made.compile(accumulate, spec), state: made.upload(zeros()) };
 }
 
-describe.each(testable('onnx', 'tensorflow', 'reference'))('device state on %s', (name) => {
+describe.each([...enginesUnderTest, 'reference'] as const)('device state on %s', (name) => {
   it('persists from step to step', async () => {
     const { program, state } = await open(name);
     for (let i = 0; i < 5; i++) expect((await program.run(state, { x })).count!.data[0]).toBe(i);
@@ -130,7 +130,7 @@ describe.each(testable('onnx', 'tensorflow', 'reference'))('device state on %s',
   });
 });
 
-it.each(testable('onnx', 'tensorflow'))('%s holds memory flat over programs that come and go', async (name) => {
+it.each(enginesUnderTest)('%s holds memory flat over programs that come and go', async (name) => {
   const programs = async (count: number) => {
     for (let i = 0; i < count; i++) {
       const { engine, program, state } = await open(name);

@@ -12,7 +12,7 @@ import {
   valueAndGrads,
 } from '../../../trainer/engine/ops';
 import type { HostTensors, Step, Tensors } from '../../../trainer/engine/types';
-import { testable, testEngine } from '../engines';
+import { enginesUnderTest, testEngine } from '../../engines';
 import { agree, broadcastable, float, int, shapes, type Case } from './agree';
 
 const runs = { numRuns: 12 };
@@ -137,7 +137,7 @@ const windows: fc.Arbitrary<Window> = fc
 /** A window that sees nothing of the image has no maximum and no mean. */
 const seesImage = (window: Window) => window.filter.every((side, i) => Math.max(...pads(window)[i]!) < side);
 
-describe.each(testable('onnx', 'tensorflow'))('ops on %s compute what the reference computes', async (name) => {
+describe.each(enginesUnderTest)('ops on %s compute what the reference computes', async (name) => {
   const engine = await testEngine(name, { threads: 1 });
 
   it('of one tensor, elementwise', () =>

@@ -1,6 +1,5 @@
 /** The tensorflow engine as a run gets it. That it computes what the others do is in the tests of ops and of parity. */
 import * as tf from '@tensorflow/tfjs-core';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PretrainConfig } from '../../../protocol/config';
 import { createEngine, probeTensorflow } from '../../../trainer/engine/index';
@@ -9,7 +8,7 @@ import { gpuNames, whyNoGpu, whyNotLoaded } from '../../../trainer/engine/tensor
 import { chooseEngine } from '../../../trainer/jobs/engine-choice';
 import { createMethod } from '../../../trainer/methods/index';
 import { noiseInputs, trainingProgram } from '../../../trainer/methods/training';
-import { testable, testEngine } from '../engines';
+import { tensorflowFolder, testEngine } from '../../engines';
 import { specsOf } from '../nn/evaluate';
 
 it('is not made without a folder, nor on a device that it does not know', async () => {
@@ -51,17 +50,19 @@ describe('what a library says is understood', () => {
   });
 });
 
-describe.each(testable('tensorflow'))('%s, installed', { timeout: 300_000 }, (name) => {
+describe.runIf(tensorflowFolder)('installed', { timeout: 300_000 }, () => {
+  const folder = tensorflowFolder!;
+
   it('is found by its probe and chosen by name', async () => {
-    const report = await probeTensorflow(join(process.env.TESSERA_ENGINES!, 'tensorflow'));
+    const report = await probeTensorflow(folder);
     expect(report.state, report.detail).toBe('works');
     expect(report.detail).toMatch(/^TensorFlow \d+\.\d+\.\d+, @tensorflow\/tfjs-node/);
-    const { engine, fallback } = await chooseEngine({ engine: name, device: 'cpu' });
+    const { engine, fallback } = await chooseEngine({ engine: 'tensorflow', device: 'cpu' });
     expect([engine.name, engine.device, fallback]).toEqual(['tensorflow', 'cpu', undefined]);
   });
 
   it('refuses a step that other engines could not run', async () => {
-    const engine = await testEngine(name);
+    const engine = await testEngine('tensorflow');
     const x = { shape: [2], dtype: 'float32' } as const;
     const compiled = engine.compile((_, { x }) => ({ outputs: { y: tf.atan2(x!, x!) } }), { state: {}, inputs: { x } });
     await expect(compiled).rejects.toThrow(/Atan2 cannot be traced/);
@@ -71,11 +72,11 @@ describe.each(testable('tensorflow'))('%s, installed', { timeout: 300_000 }, (na
     const pretrain = PretrainConfig.parse({ batchSize: 4, backbone: { width: 16, depth: 1, heads: 2, patchSize: 8 }, decoder: { width: 16, depth: 1, heads: 2 } }); // prettier-ignore
     const method = createMethod(pretrain, 16);
     const { step, fresh, inputs } = trainingProgram(method, pretrain, 0);
-    const engine = await testEngine(name);
+    const engine = await testEngine('tensorflow');
     const program = await engine.compile(step, { state: specsOf(fresh), inputs });
     const state = engine.upload(fresh);
     const given = noiseInputs(method, pretrain.batchSize, 0, { step: 0, learningRate: 1e-3 });
-    const { binding } = loadTensorflow(join(process.env.TESSERA_ENGINES!, 'tensorflow'), 'cpu');
+    const { binding } = loadTensorflow(folder, 'cpu');
     const counts = () => [tf.memory().numTensors, tf.memory().numDataBuffers, binding.getNumOfTensors()];
     const { loss: first } = await program.run(state, given);
     const held = counts();

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { EngineName, HostTensor, HostTensors, Specs, Tensors, TypedArray } from '../../../trainer/engine/types';
-import { testEngine } from '../engines';
+import { testEngine } from '../../engines';
 
 export const specsOf = (tensors: HostTensors): Specs =>
   Object.fromEntries(Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));
