@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { MANIFEST, probeTensorflow, type InstallManifest, type TensorflowReport } from '../../engine/index';
 import { CommandError, npmEnvironment, runNpm, type CommandOptions } from './commands';
 import { buildFailure, downloadFailure, lastWords } from './failures';
-import { placeLibrary, type Placed } from './place';
+import { openLibrary, placeLibrary, type Library, type Placed } from './place';
 
 /** The version of tfjs-core that this program is built on: kernels and backend have to speak the same one. */
 export const TFJS_VERSION = '4.22.0';
@@ -32,6 +32,7 @@ export interface InstallOptions {
 export async function installTensorflow(folder: string, options: InstallOptions): Promise<TensorflowReport> {
   const { gpu, signal, say } = options;
   checkNodedir(options.nodedir);
+  const library = options.libtensorflow === undefined ? undefined : await openLibrary(options.libtensorflow);
   const draft = `${folder}.draft-${process.pid}`;
   try {
     await removeLeftovers(folder);
@@ -40,7 +41,7 @@ export async function installTensorflow(folder: string, options: InstallOptions)
     const command = { cwd: draft, env: npmEnvironment(process.env, options.nodedir ?? ownHeaders()), signal };
     say(`Installing ${name} ${TFJS_VERSION}...`);
     await installPackage(draft, name, command);
-    const placed = await addLibrary(root, options, command);
+    const placed = await addLibrary(root, library, options, command);
     signal.throwIfAborted();
     const manifest = {
       package: name,
@@ -101,9 +102,14 @@ async function installPackage(draft: string, name: string, command: CommandOptio
   });
 }
 
-async function addLibrary(root: string, options: InstallOptions, command: CommandOptions): Promise<Placed> {
-  const { gpu, libtensorflow, say } = options;
-  if (libtensorflow === undefined) {
+async function addLibrary(
+  root: string,
+  library: Library | undefined,
+  options: InstallOptions,
+  command: CommandOptions,
+): Promise<Placed> {
+  const { gpu, say } = options;
+  if (library === undefined) {
     say("Downloading TensorFlow's library...");
     const flags = ['--ignore-scripts=false', '--foreground-scripts', '--loglevel=error'];
     await runNpm(['rebuild', ...flags], command).catch((error: Error) => {
@@ -112,7 +118,7 @@ async function addLibrary(root: string, options: InstallOptions, command: Comman
     return { library: 'downloaded by the package', cuda: gpu };
   }
   say("Taking over TensorFlow's library...");
-  const placed = await placeLibrary(libtensorflow, join(root, 'deps'), options.signal);
+  const placed = await placeLibrary(library, join(root, 'deps'), options.signal);
   say('Building the addon...');
   await runNpm(['run', 'build'], command).catch((error: Error) => {
     throw explained(error, buildFailure);

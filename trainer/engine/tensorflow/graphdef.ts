@@ -25,7 +25,7 @@ export const attribute = {
     message(8, [int(1, dtype), message(2, shapeFields(shape)), bytes(4, content)]),
 };
 
-/** How the graph's ops are to be understood: as in TensorFlow 2.9, the oldest library that it is run by. */
+/** What the graph's ops mean: what they did in the days of TensorFlow 2.9, the oldest library that it is run by. */
 const PRODUCER = 1087;
 export const TAG = 'serve';
 
