@@ -6,7 +6,7 @@ import type { Launcher } from './launch';
 export async function installTensorflow(launcher: Launcher, log: vscode.LogOutputChannel): Promise<void> {
   const gpu = await ask(vscode.l10n.t('What is it to run on?'), [
     { label: vscode.l10n.t('CUDA GPU'), detail: vscode.l10n.t('and the CPU where none works'), value: true },
-    { label: vscode.l10n.t('CPU'), detail: vscode.l10n.t('the onnx engine, which is always there, is faster'), value: false }, // prettier-ignore
+    { label: vscode.l10n.t('CPU'), detail: vscode.l10n.t('the onnx engine, which is always there, is about as fast'), value: false }, // prettier-ignore
   ]);
   if (gpu === undefined) return;
   const library = await askLibrary();

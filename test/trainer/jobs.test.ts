@@ -15,9 +15,10 @@ import type {
 import type { Plan } from '../../protocol/plan';
 import type { ReportFile } from '../../protocol/report';
 import { keepSafetensors, readSafetensors } from '../../trainer/jobs/safetensors';
+import { enginesUnderTest } from '../engines';
 import { image, project, tessera, tesseraGiven, tiny, tinyWith, type Told } from './support';
 
-describe('the jobs, from the command line', () => {
+describe.each(enginesUnderTest)('the jobs, from the command line, on the %s engine', (engine) => {
   let file: string;
   let folder: string;
   let directory: string;
@@ -29,7 +30,7 @@ describe('the jobs, from the command line', () => {
       .map((line) => JSON.parse(line) as RunEvent);
 
   beforeAll(async () => {
-    file = await project(tinyWith({ keepCheckpoints: 2, embedEvery: 30 }));
+    file = await project(tinyWith({ keepCheckpoints: 2, embedEvery: 30 }, { engine }));
     folder = dirname(file);
     events = json(await tessera(folder, 'pretrain', file, '--json'));
     const runs = await readdir(join(folder, '.tessera', 'runs'));

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readJournal, readRun } from '../../client/index';
 import { random } from '../../trainer/random/random';
+import { enginesUnderTest } from '../engines';
 import { ended, follow, kill, project, sha256, start, tinyWith, train } from './support';
 
 const mae = tinyWith({ steps: 60, checkpointEvery: 7, logEvery: 1 });
@@ -17,12 +18,16 @@ const last = 'checkpoints/step-000060';
 const weights = async (directory: string) =>
   await Promise.all(['model', 'optimizer'].map((name) => sha256(join(directory, last, `${name}.safetensors`))));
 
+const cases = enginesUnderTest.flatMap((engine) => [
+  ['of MAE', engine, { ...mae, engine }] as const,
+  ['of MoCo, with a queue and a momentum encoder', engine, { ...moco, engine }] as const,
+]);
+
 describe.each([
-  ['of MAE', mae],
-  ['of MAE on WebAssembly', wasm],
-  ['of MAE in mixed precision', mixed],
-  ['of MoCo, with a queue and a momentum encoder', moco],
-])('a run that was killed, %s,', (_, config) => {
+  ...cases,
+  ['of MAE', 'onnx, on WebAssembly', wasm] as const,
+  ['of MAE', 'onnx, in mixed precision', mixed] as const,
+])('a run that was killed, %s on %s,', (_, _engine, config) => {
   let uninterrupted: { directory: string };
   beforeAll(async () => {
     uninterrupted = await train(config);

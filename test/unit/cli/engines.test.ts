@@ -16,7 +16,7 @@ import { npmEnvironment } from '../../../trainer/cli/engines/commands';
 import { buildFailure, downloadFailure } from '../../../trainer/cli/engines/failures';
 import { TFJS_VERSION } from '../../../trainer/cli/engines/install';
 import { architectureOf, findLibrary, isHeader, usesCuda } from '../../../trainer/cli/engines/library';
-import { placeLibrary } from '../../../trainer/cli/engines/place';
+import { openLibrary, placeLibrary } from '../../../trainer/cli/engines/place';
 
 const temporary = mkdtempSync(join(tmpdir(), 'tessera-engines-'));
 afterAll(() => rmSync(temporary, { recursive: true }));
@@ -126,8 +126,8 @@ describe.runIf(process.platform === 'linux')('a library is placed', () => {
     }
     return join(temporary, name);
   };
-  const place = (source: string, deps: string) =>
-    placeLibrary(source, join(temporary, deps), new AbortController().signal);
+  const place = async (source: string, deps: string) =>
+    placeLibrary(await openLibrary(source), join(temporary, deps), new AbortController().signal);
   const libraries = ['libtensorflow.so', 'libtensorflow_cc.so.2', 'libtensorflow_framework.so', 'libtensorflow_framework.so.2']; // prettier-ignore
 
   it('as links to a folder, with NVIDIA’s libraries beside it', async () => {
@@ -174,6 +174,8 @@ describe('a failure is explained', () => {
     expect(buildFailure('gyp ERR! stack FetchError: getaddrinfo EAI_AGAIN')).toMatch(/--nodedir DIR/);
     expect(buildFailure('gyp ERR! stack Error: not found: make')).toMatch(/make is missing/);
     expect(buildFailure('gyp ERR! find Python')).toMatch(/Python 3 is missing/);
+    const found = 'gyp info find Python using Python version 3.12.1';
+    expect(buildFailure(`${found}\nmake: g++: No such file or directory`)).toMatch(/a C\+\+ compiler is missing/);
     expect(buildFailure("x.cc:5:1: error: 'TF_Tensor' does not name a type\nmore")).toMatch(/x\.cc:5:1: error: 'TF_Tensor'/); // prettier-ignore
   });
 });

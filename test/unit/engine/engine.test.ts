@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { gelu, standardize, valueAndGrads } from '../../../trainer/engine/ops';
 import type { ProgramSpec, Step } from '../../../trainer/engine/types';
-import { testable, testEngine, type TestedEngine } from '../engines';
+import { runtimesUnderTest, testEngine, type TestedEngine } from '../../engines';
 
 const spec: ProgramSpec = {
   state: {
@@ -44,15 +44,12 @@ async function train(name: TestedEngine) {
 }
 
 describe('a compiled step', () => {
-  it.each(testable('onnx', 'wasm', 'tensorflow'))(
-    'computes on %s what it computes on the reference engine',
-    async (name) => {
-      const reference = await train('reference');
-      const other = await train(name);
-      expect(other.outputs).toEqual(reference.outputs);
-      expect(reference.losses[4]).toBeLessThan(reference.losses[0]!);
-      other.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
-      other.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
-    },
-  );
+  it.each(runtimesUnderTest)('computes on %s what it computes on the reference engine', async (name) => {
+    const reference = await train('reference');
+    const other = await train(name);
+    expect(other.outputs).toEqual(reference.outputs);
+    expect(reference.losses[4]).toBeLessThan(reference.losses[0]!);
+    other.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
+    other.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
+  });
 });

@@ -6,7 +6,7 @@ import { stepGraph, type Target } from '../../../trainer/engine/model';
 import { after } from '../../../trainer/engine/ops';
 import type { Step } from '../../../trainer/engine/types';
 import { adamw } from '../../../trainer/nn/adamw';
-import { testEngine } from '../engines';
+import { testEngine } from '../../engines';
 
 const four = { shape: [4], dtype: 'float32' } as const;
 const spec = { state: { p: four, q: four }, inputs: { g: four } };

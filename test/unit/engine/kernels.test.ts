@@ -7,7 +7,7 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core
 import { describe, expect, it } from 'vitest';
 import { kernelsFile } from '../../../trainer/engine/kernels';
 import { gelu, multiHeadAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
-import { testEngine } from '../engines';
+import { testEngine } from '../../engines';
 import { agree, float, type Case } from './agree';
 
 it('were built for this platform, and the engine says what they use', async () => {

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import type { ProgramSpec, Step } from '../../../trainer/engine/types';
-import { testable, testEngine, type TestedEngine } from '../engines';
+import { runtimesUnderTest, testEngine, type TestedEngine } from '../../engines';
 
 const spec: ProgramSpec = {
   state: { sum: { shape: [4, 8], dtype: 'float32' }, count: { shape: [], dtype: 'int32' } },
@@ -30,7 +30,7 @@ async function open(engine: TestedEngine) {
   return { engine: made, program: await made.compile(accumulate, spec), state: made.upload(zeros()) };
 }
 
-describe.each(testable('onnx', 'wasm', 'tensorflow', 'reference'))('device state on %s', (name) => {
+describe.each([...runtimesUnderTest, 'reference'] as const)('device state on %s', (name) => {
   it('persists from step to step', async () => {
     const { program, state } = await open(name);
     for (let i = 0; i < 5; i++) expect((await program.run(state, { x })).count!.data[0]).toBe(i);
@@ -58,6 +58,20 @@ describe.each(testable('onnx', 'wasm', 'tensorflow', 'reference'))('device state
     await doubled.run(state, {});
     await program.run(state, { x });
     expect((await state.read(['sum'])).sum!.data[0]).toBe(1.5);
+  });
+
+  it('outlives the program that computed it', async () => {
+    const { engine, program, state } = await open(name);
+    await program.run(state, { x });
+    const reading = await engine.compile(({ sum }) => ({ outputs: { sum: sum! } }), { state: { sum: spec.state.sum! }, inputs: {} }); // prettier-ignore
+    await reading.run(state, {});
+    await program.run(state, { x });
+    program.dispose();
+    expect((await reading.run(state, {})).sum!.data[0]).toBe(1);
+    const next = await engine.compile(accumulate, spec);
+    await next.run(state, { x });
+    const { sum, count } = await state.read();
+    expect([sum!.data[0], count!.data[0]]).toEqual([1.5, 3]);
   });
 
   it('takes entries exchanged, returned unchanged, and one tensor under two names', async () => {
@@ -120,6 +134,23 @@ describe.each(testable('onnx', 'wasm', 'tensorflow', 'reference'))('device state
     engine.dispose();
     expect((await state.read().catch(() => ({}))) as object).toEqual({});
   });
+});
+
+it.each(runtimesUnderTest)('%s holds memory flat over programs that come and go', async (name) => {
+  const programs = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const { engine, program, state } = await open(name);
+      await program.run(state, { x });
+      state.dispose();
+      program.dispose();
+      engine.dispose();
+    }
+  };
+  await programs(50);
+  const before = process.memoryUsage().rss;
+  await programs(200);
+  // What a program is made of takes some hundred kilobytes; the garbage collector's young generation moves by 32 MB.
+  expect(process.memoryUsage().rss - before).toBeLessThan(40e6);
 });
 
 it('the reference engine gives back the backend that was in use, and every tensor', async () => {

@@ -11,7 +11,7 @@ import {
   valueAndGrads,
 } from '../../../trainer/engine/ops';
 import type { HostTensors, Step, Tensors } from '../../../trainer/engine/types';
-import { testable, testEngine } from '../engines';
+import { runtimesUnderTest, testEngine } from '../../engines';
 import { agree, broadcastable, float, int, shapes, type Case } from './agree';
 
 const runs = { numRuns: 12 };
@@ -136,7 +136,7 @@ const windows: fc.Arbitrary<Window> = fc
 /** A window that sees nothing of the image has no maximum and no mean. */
 const seesImage = (window: Window) => window.filter.every((side, i) => Math.max(...pads(window)[i]!) < side);
 
-const tested = testable('onnx', 'onnx-plain', 'wasm', 'tensorflow');
+const tested = [...runtimesUnderTest, 'onnx-plain'] as const;
 describe.each(tested)('ops on %s compute what the reference computes', async (name) => {
   const engine = await testEngine(name, { threads: 1 });
 

@@ -1,14 +1,14 @@
 /** The tensorflow engine as a run gets it. That it computes what the others do is in the tests of ops and of parity. */
 import * as tf from '@tensorflow/tfjs-core';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PretrainConfig } from '../../../protocol/config';
 import { createEngine, probeTensorflow } from '../../../trainer/engine/index';
+import { loadTensorflow } from '../../../trainer/engine/tensorflow/load';
 import { gpuNames, whyNoGpu, whyNotLoaded } from '../../../trainer/engine/tensorflow/probe';
 import { chooseEngine } from '../../../trainer/jobs/engine-choice';
 import { createMethod } from '../../../trainer/methods/index';
 import { noiseInputs, trainingProgram } from '../../../trainer/methods/training';
-import { testable, testEngine } from '../engines';
+import { tensorflowFolder, testEngine } from '../../engines';
 import { specsOf } from '../nn/evaluate';
 
 it('is not made without a folder, nor on a device that it does not know', async () => {
@@ -50,17 +50,19 @@ describe('what a library says is understood', () => {
   });
 });
 
-describe.each(testable('tensorflow'))('%s, installed', { timeout: 300_000 }, (name) => {
+describe.runIf(tensorflowFolder)('installed', { timeout: 300_000 }, () => {
+  const folder = tensorflowFolder!;
+
   it('is found by its probe and chosen by name', async () => {
-    const report = await probeTensorflow(join(process.env.TESSERA_ENGINES!, 'tensorflow'));
+    const report = await probeTensorflow(folder);
     expect(report.state, report.detail).toBe('works');
     expect(report.detail).toMatch(/^TensorFlow \d+\.\d+\.\d+, @tensorflow\/tfjs-node/);
-    const { engine, fallback } = await chooseEngine({ engine: name, device: 'cpu' });
+    const { engine, fallback } = await chooseEngine({ engine: 'tensorflow', device: 'cpu' });
     expect([engine.name, engine.device, fallback]).toEqual(['tensorflow', 'cpu', undefined]);
   });
 
   it('refuses a step that other engines could not run', async () => {
-    const engine = await testEngine(name);
+    const engine = await testEngine('tensorflow');
     const x = { shape: [2], dtype: 'float32' } as const;
     const compiled = engine.compile((_, { x }) => ({ outputs: { y: tf.atan2(x!, x!) } }), { state: {}, inputs: { x } });
     await expect(compiled).rejects.toThrow(/Atan2 cannot be traced/);
@@ -70,12 +72,12 @@ describe.each(testable('tensorflow'))('%s, installed', { timeout: 300_000 }, (na
     const pretrain = PretrainConfig.parse({ batchSize: 4, backbone: { width: 16, depth: 1, heads: 2, patchSize: 8 }, decoder: { width: 16, depth: 1, heads: 2 } }); // prettier-ignore
     const method = createMethod(pretrain, 16);
     const { step, fresh, inputs } = trainingProgram(method, pretrain, 0);
-    const engine = await testEngine(name);
-    const before = tf.memory().numTensors;
+    const engine = await testEngine('tensorflow');
     const program = await engine.compile(step, { state: specsOf(fresh), inputs });
     const state = engine.upload(fresh);
     const given = noiseInputs(method, pretrain.batchSize, 0, { step: 0, learningRate: 1e-3 });
-    const counts = () => [tf.memory().numTensors, tf.memory().numDataBuffers];
+    const { binding } = loadTensorflow(folder, 'cpu');
+    const counts = () => [tf.memory().numTensors, tf.memory().numDataBuffers, binding.getNumOfTensors()];
     const { loss: first } = await program.run(state, given);
     const held = counts();
     let last = first;
@@ -84,6 +86,6 @@ describe.each(testable('tensorflow'))('%s, installed', { timeout: 300_000 }, (na
     expect(last!.data[0]).toBeLessThan(first!.data[0]!);
     state.dispose();
     program.dispose();
-    expect(tf.memory().numTensors).toBe(before);
+    expect([binding.getNumOfTensors(), binding.getNumOfSavedModels()]).toEqual([0, 0]);
   });
 });

@@ -5,7 +5,7 @@ import { createGraph } from '../../../trainer/engine/graph';
 import { lowered, modelBytes } from '../../../trainer/engine/model';
 import type { Step } from '../../../trainer/engine/types';
 import { wasmRuntime } from '../../../trainer/engine/wasm';
-import { testEngine } from '../engines';
+import { testEngine } from '../../engines';
 
 const floats = (...shape: number[]) => ({ shape, dtype: 'float32' }) as const;
 const outOfMemory = /WebAssembly is out of memory, of which it has 4 GiB at most: take a smaller batch or model/;

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { createEngine } from '../../../trainer/engine/index';
 import type { Tensors } from '../../../trainer/engine/types';
 import { efficiencyCounts, efficiencySpeeds, type EfficiencyInput } from '../../../trainer/evals/efficiency';
 import { constant } from '../../../trainer/nn/initializers';
+import { enginesUnderTest, testEngine } from '../../engines';
 
 /** Two images of 4 px a batch, 48 values each, and a linear encoder of them with 5 outputs. */
 const BATCH = 2;
@@ -32,10 +32,11 @@ const input: EfficiencyInput = {
     }),
   },
 };
-const engine = await createEngine({ threads: 1 });
 const options = { seconds: 0.01, embedBatch: 4 };
 
-describe('efficiency', () => {
+describe.each(enginesUnderTest)('efficiency, on the %s engine', async (name) => {
+  const engine = await testEngine(name, { threads: 1 });
+
   it('counts what is trained, and FLOPs per image', () => {
     expect(efficiencyCounts(input)).toMatchObject({
       encoderParameters: 48 * 5,

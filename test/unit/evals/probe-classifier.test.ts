@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { createEngine } from '../../../trainer/engine';
+import { enginesUnderTest, testEngine } from '../../engines';
 import { probeLogits, trainProbes, type ProbeRecipe } from '../../../trainer/evals/probe-classifier';
 import { blobs } from './data';
 
@@ -25,10 +26,11 @@ interface LayeredFixture extends Fixture, Pick<ProbeRecipe, 'hidden' | 'optimize
 const read = async (name: string): Promise<unknown> =>
   JSON.parse(await readFile(new URL(`../../fixtures/probe/${name}.json`, import.meta.url), 'utf8'));
 const linear = (await read('linear')) as LinearFixture;
+const engines = [...enginesUnderTest, 'reference'] as const;
 const plain = { hidden: [], optimizer: 'sgd', warmup: 0, seed: 0 } as const;
 
-it.each(['onnx', 'reference'] as const)('trains the linear classifiers of PyTorch, on the %s engine', async (name) => {
-  const engine = await createEngine({ engine: name });
+it.each(engines)('trains the linear classifiers of PyTorch, on the %s engine', async (name) => {
+  const engine = await testEngine(name);
   const { width, classes, epochs, learningRates } = linear;
   const labels = Int32Array.from(linear.labels);
   const embeddings = { values: Float32Array.from(linear.embeddings), size: labels.length, width };
@@ -45,13 +47,13 @@ it.each(['onnx', 'reference'] as const)('trains the linear classifiers of PyTorc
   engine.dispose();
 });
 
-it.each([
-  ['an MLP by SGD', 'mlp', 'onnx'],
-  ['an MLP by SGD', 'mlp', 'reference'],
-  ['a linear layer by LARS on augmented views', 'lars', 'onnx'],
-  ['a linear layer by LARS on augmented views', 'lars', 'reference'],
-] as const)('trains %s as PyTorch does (%s, on the %s engine)', async (_, file, name) => {
-  const engine = await createEngine({ engine: name });
+it.each(
+  engines.flatMap((name) => [
+    ['an MLP by SGD', 'mlp', name] as const,
+    ['a linear layer by LARS on augmented views', 'lars', name] as const,
+  ]),
+)('trains %s as PyTorch does (%s, on the %s engine)', async (_, file, name) => {
+  const engine = await testEngine(name);
   const fixture = (await read(file)) as LayeredFixture;
   const { width, classes, epochs, learningRates, hidden, optimizer, warmup } = fixture;
   const labels = Int32Array.from(fixture.labels);

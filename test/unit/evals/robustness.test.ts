@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createEngine, type Engine } from '../../../trainer/engine';
+import type { Engine } from '../../../trainer/engine';
 import { fitClassifiers, robustnessEvaluation, shiftEvaluation } from '../../../trainer/evals';
+import { enginesUnderTest, testEngine } from '../../engines';
 import { blobs, names, noise } from './data';
 
 const labels = Int32Array.from([0, 0, 1, 1]);
@@ -85,7 +86,7 @@ it('after a shift is a row of its own', () => {
   expect(evaluation.comparison!.baseline.value).toBe(0.5);
 });
 
-describe('classifiers', () => {
+describe.each(enginesUnderTest)('classifiers, on the %s engine,', (name) => {
   const options = {
     protocol: 'linear' as const,
     epochs: 20,
@@ -95,7 +96,7 @@ describe('classifiers', () => {
   };
   let engine: Engine;
   beforeAll(async () => {
-    engine = await createEngine();
+    engine = await testEngine(name);
   });
   afterAll(() => engine.dispose());
   const { embeddings, labels } = blobs(120, 6, 3, { apart: 4 });

@@ -5,7 +5,7 @@ import type { Engine, HostTensors, Program, Specs, TypedArray } from '../../../t
 import type { Optimizer } from '../../../trainer/nn/optimizer';
 import { trained, trainStep } from '../../../trainer/nn/train-step';
 import type { Training } from '../../../trainer/nn/train-step';
-import { testable, testEngine } from '../engines';
+import { runtimesUnderTest, testEngine } from '../../engines';
 import { specsOf } from '../nn/evaluate';
 import { under } from './fixture';
 
@@ -41,7 +41,7 @@ function comparable(name: string, values: TypedArray): Float32Array {
 }
 
 export function describeParity(cases: readonly (readonly [string, () => Parity])[]): void {
-  describe.each(testable('reference', 'onnx', 'wasm', 'tensorflow'))('on the %s engine', (engineName) => {
+  describe.each(['reference', ...runtimesUnderTest] as const)('on the %s engine', (engineName) => {
     let engine: Engine | undefined;
     const programs: Program[] = [];
     afterAll(() => {

@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { HostTensor, HostTensors, Specs, Tensors, TypedArray } from '../../../trainer/engine/types';
-import { testEngine, type TestedEngine } from '../engines';
+import { testEngine, type TestedEngine } from '../../engines';
 
 export const specsOf = (tensors: HostTensors): Specs =>
   Object.fromEntries(Object.entries(tensors).map(([name, { shape, dtype }]) => [name, { shape, dtype }]));

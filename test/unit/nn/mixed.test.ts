@@ -11,7 +11,7 @@ import { dense, layerNorm } from '../../../trainer/nn/layers';
 import { initLossScale, type LossScaling } from '../../../trainer/nn/loss-scale';
 import { trainStep, type Loss } from '../../../trainer/nn/train-step';
 import { isOnDriver, onDriver } from '../../vulkan';
-import { testEngine } from '../engines';
+import { testEngine } from '../../engines';
 import { readFixture, under } from '../methods/fixture';
 
 const { tensors, about } = readFixture(new URL('../../fixtures/mixed/mixed.safetensors', import.meta.url));

@@ -7,7 +7,7 @@ import type { HostTensors } from '../../../trainer/engine/types';
 import { createResNet, type ResNetConfig } from '../../../trainer/nn/resnet';
 import { readFixture, under } from '../methods/fixture';
 import { evaluate } from './evaluate';
-import { testable } from '../engines';
+import { runtimesUnderTest } from '../../engines';
 
 const read = (name: string) => {
   const { tensors, about } = readFixture(new URL(`../../fixtures/resnet/${name}.safetensors`, import.meta.url));
@@ -35,7 +35,7 @@ describe.each(['resnet18', 'resnet50'])('%s', (network) => {
     expect(encoder.width).toBe(weights.shape[1]);
   });
 
-  describe.each(testable('reference', 'onnx', 'wasm', 'tensorflow'))('on the %s engine', (engine) => {
+  describe.each(['reference', ...runtimesUnderTest] as const)('on the %s engine', (engine) => {
     it('embeds as PyTorch does in evaluation', async () => {
       const embed = (p: Record<string, Tensor>, given: Record<string, Tensor>) => ({
         embedding: encoder.embed(p, given.images as Tensor4D),

@@ -4,7 +4,7 @@ import { normal } from '../../../trainer/nn/initializers';
 import { createVit } from '../../../trainer/nn/vit';
 import { random } from '../../../trainer/random/random';
 import { evaluate, int32 } from './evaluate';
-import { testable } from '../engines';
+import { runtimesUnderTest } from '../../engines';
 
 const config = { imageSize: 12, patchSize: 4, width: 8, depth: 2, heads: 2, mlpRatio: 2 };
 const encoder = createVit(config);
@@ -21,7 +21,7 @@ const encode = async (order: readonly number[]) => {
   return tokens!;
 };
 
-const engines = testable('reference', 'onnx', 'wasm', 'tensorflow');
+const engines = ['reference', ...runtimesUnderTest] as const;
 
 describe('the vision transformer', () => {
   it('says what it is', () => {

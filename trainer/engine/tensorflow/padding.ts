@@ -3,9 +3,9 @@
  * first, and what belongs to the rim is cut off a gradient. Images are [B, H, W, C].
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { NamedAttrMap, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
+import type { NamedAttrMap, NamedTensorInfoMap, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
 import { wholeOverCounted } from '../gradients';
-import type { Repair } from './kernels';
+import type { Repair, Run } from './kernels';
 
 type Shape4D = [number, number, number, number];
 type Pair = [number, number];
@@ -15,6 +15,8 @@ type Rim = [Pair, Pair, Pair, Pair];
 
 export const paddedKernels: Readonly<Record<string, Repair>> = {
   Conv2D(run, inputs, attributes) {
+    const [down, across] = [attributes.strides as number | Pair].flat();
+    if (across !== undefined && down !== across) return everyWindow(run, inputs, attributes);
     const rim = convolutionRim(inputs.x!.shape, inputs.filter!.shape, attributes);
     return rim ? run({ ...inputs, x: padded(inputs.x!, rim, 0) }, valid(attributes)) : run(inputs, attributes);
   },
@@ -53,6 +55,17 @@ export const paddedKernels: Readonly<Record<string, Repair>> = {
   },
 };
 
+/**
+ * Strides that differ: oneDNN's kernel in TensorFlow 2.21 returns zeros for images of one channel and windows that fit once
+ * across. So all windows are taken, and those that the strides pass over are dropped.
+ */
+function everyWindow(run: Run, { x, filter }: NamedTensorInfoMap, attributes: NamedAttrMap): TensorInfo {
+  const { padInfo, strideHeight, strideWidth } = convolutionOf(x!.shape, filter!.shape, attributes);
+  const rim = rimOf(padInfo);
+  const all = run({ x: rim ? padded(x!, rim, 0) : x!, filter: filter! }, { ...valid(attributes), strides: [1, 1] });
+  return tf.stridedSlice(asTensor(all), [0, 0, 0, 0], all.shape, [1, strideHeight, strideWidth, 1]);
+}
+
 const valid = (attributes: NamedAttrMap): NamedAttrMap => ({ ...attributes, pad: 'valid' });
 
 const around = (shape: readonly number[], rim: Rim): number[] => shape.map((n, i) => n + rim[i]![0] + rim[i]![1]);
@@ -67,17 +80,22 @@ function cut(gradient: TensorInfo, rim: Rim, shape: readonly number[]): TensorIn
 /** Inputs and results of this backend's kernels are tensors already; only their type says less. */
 const asTensor = (x: TensorInfo) => x as Tensor4D;
 
-/** The rim that TensorFlow cannot add itself, or undefined. */
-function convolutionRim(shape: number[], filter: number[], attributes: NamedAttrMap): Rim | undefined {
+function convolutionOf(shape: number[], filter: number[], attributes: NamedAttrMap): Convolution {
   const { strides, pad, dilations, dimRoundingMode } = attributes as unknown as {
     strides: Pair;
     pad: 'valid' | 'same';
     dilations?: Pair;
     dimRoundingMode?: 'floor';
   };
-  if (pad === 'valid' || pad === 'same') return undefined;
   const [image, window] = [shape, filter] as [Shape4D, Shape4D];
-  return rimOf(tf.backend_util.computeConv2DInfo(image, window, strides, dilations ?? 1, pad, dimRoundingMode).padInfo);
+  return tf.backend_util.computeConv2DInfo(image, window, strides, dilations ?? 1, pad, dimRoundingMode);
+}
+type Convolution = ReturnType<typeof tf.backend_util.computeConv2DInfo>;
+
+/** The rim that TensorFlow cannot add itself, or undefined. */
+function convolutionRim(shape: number[], filter: number[], attributes: NamedAttrMap): Rim | undefined {
+  if (attributes.pad === 'valid' || attributes.pad === 'same') return undefined;
+  return rimOf(convolutionOf(shape, filter, attributes).padInfo);
 }
 
 /** The rim of a pool's windows; undefined when there is none. */
