@@ -9,6 +9,7 @@ import { data } from './data';
 import { editor } from './editor';
 import { health } from './health';
 import { enginesTable, withSoftwareGpu } from './engines';
+import { launch } from './launch';
 import { map } from './map';
 import { methods } from './methods';
 import { own } from './own';
@@ -23,6 +24,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   map,
   agreement,
   health,
+  launch,
   methods,
   editor,
   dashboard,
