@@ -6,6 +6,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { alive, errorCode, runAsync, which } from './process.mjs';
+import { systemPackages } from './system-packages.mjs';
 
 const codeServerVersion = '4.139.1'; // VS Code 1.139
 const nodeVersion = '24.21.0'; // the Node that this code-server asks for
@@ -78,34 +79,6 @@ function withoutParentNpm(env) {
 /** @param {string} folder */
 function nodeIn(folder) {
   return join(folder, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
-}
-
-/**
- * Installs what is missing of `[package, isThere]` with apt as root on Debian, and names it otherwise.
- * @param {[name: string, isThere: () => unknown][]} packages
- */
-export async function systemPackages(packages) {
-  const missing = packages.filter(([, isThere]) => !isThere()).map(([name]) => name);
-  if (missing.length === 0) return;
-  const canInstall = process.getuid?.() === 0 && which('apt-get') !== undefined;
-  if (!canInstall) {
-    throw new Error(
-      `These system packages are needed and missing: ${missing.join(' ')} (names as in Debian). Install them and try again.`,
-    );
-  }
-  console.log(`Installing ${missing.join(' ')} with apt-get...`);
-  /** @type {import('node:child_process').SpawnOptions} */
-  const options = {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  };
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', ...missing],
-  ]) {
-    const code = await runAsync('apt-get', args, options);
-    if (code !== 0) throw new Error(`apt-get ${args.join(' ')} failed (exit code ${code}); its output is above.`);
-  }
 }
 
 /** A lock file that holds its owner's process id: a lock whose owner is gone is taken over. @param {string} file */

@@ -4,8 +4,9 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { codeServer, systemPackages } from './code-server.mjs';
+import { codeServer } from './code-server.mjs';
 import { endGroup, run, which } from './process.mjs';
+import { systemPackages } from './system-packages.mjs';
 
 /**
  * @typedef {object} EditorOptions

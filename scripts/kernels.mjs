@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root, run, which } from './process.mjs';
+import { systemPackages } from './system-packages.mjs';
 
 export const hostTarget = `${process.platform}-${process.arch}`;
 
@@ -29,6 +30,7 @@ const platforms = {
 /** @type {Record<string, string>} */
 const processors = { x64: 'x86_64', arm64: 'aarch64' };
 
+const compilers = ['cc', 'gcc', 'clang'];
 const common = ['-O3', '-std=gnu11', '-ffp-contract=fast', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror'];
 
 /**
@@ -44,6 +46,7 @@ export function buildKernels(target = hostTarget) {
   for (const other of readdirSync(folder)) if (other !== name) rmSync(join(folder, other), { recursive: true });
   const library = join(folder, name);
   if (isCurrent(library)) return true;
+  rmSync(library, { force: true }); // of other sources: it would not know the ops of these
   const compiler = compilerFor(platform, arch, kind.zig);
   if (typeof compiler === 'string') return missing(compiler);
   const work = mkdtempSync(join(tmpdir(), 'tessera-kernels-'));
@@ -68,6 +71,16 @@ export function buildKernels(target = hostTarget) {
   }
 }
 
+/** Sees to a C compiler for this machine, as root on Debian; elsewhere it says which package is missing. */
+export async function ensureCompiler() {
+  const hasCompiler = () => compilers.some((name) => which(name) !== undefined);
+  if (hasCompiler() || zigCommand()) return;
+  await systemPackages([
+    ['gcc', hasCompiler],
+    ['libc6-dev', () => existsSync('/usr/include/stdlib.h')],
+  ]);
+}
+
 /** @param {string} library */
 function isCurrent(library) {
   if (!existsSync(library)) return false;
@@ -80,15 +93,20 @@ function isCurrent(library) {
  * @param {string} platform @param {string} arch @param {string} zigPlatform @returns {string[] | string}
  */
 function compilerFor(platform, arch, zigPlatform) {
-  const own = ['cc', 'gcc', 'clang'].find((name) => which(name) !== undefined);
+  const own = compilers.find((name) => which(name) !== undefined);
   if (`${platform}-${arch}` === hostTarget && own !== undefined) return [own];
-  const zig = [['zig'], ['python3', '-m', 'ziglang']].find(([command = '', ...args]) => {
-    return spawnSync(command, [...args, 'version'], { stdio: 'ignore' }).status === 0;
-  });
+  const zig = zigCommand();
   if (zig) return [...zig, 'cc', '-target', `${processors[arch]}-${zigPlatform}`];
   return `${platform}-${arch}` === hostTarget
     ? 'there is no C compiler on PATH; install gcc or clang'
     : 'another platform takes Zig on PATH; python3 -m pip install ziglang';
+}
+
+/** Of Zig, which also compiles C for other platforms. */
+function zigCommand() {
+  return [['zig'], ['python3', '-m', 'ziglang']].find(([command = '', ...args]) => {
+    return spawnSync(command, [...args, 'version'], { stdio: 'ignore' }).status === 0;
+  });
 }
 
 /** @param {string} why */

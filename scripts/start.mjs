@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { startCodeServer, writeProfile } from './editor.mjs';
 import { ensureInstalled } from './install.mjs';
+import { ensureCompiler } from './kernels.mjs';
 import { packageExtension } from './vsix.mjs';
 import { main, root, run, which } from './process.mjs';
 
@@ -15,6 +16,7 @@ const settings = { 'tessera.openDashboardForLiveRuns': true };
 
 main(async () => {
   ensureInstalled();
+  await ensureCompiler();
   const vsix = packageExtension();
   console.log(await startRun());
   // A profile of its own, so that neither settings nor extensions of the user's editor are touched.

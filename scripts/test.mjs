@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { ensureInstalled } from './install.mjs';
+import { ensureCompiler } from './kernels.mjs';
 import { packageExtension } from './vsix.mjs';
 import { main, root, runAsync } from './process.mjs';
 
@@ -19,6 +20,7 @@ const nothing = { passed: 0, failed: 0, skipped: 0, failures: [] };
 
 main(async () => {
   ensureInstalled();
+  await ensureCompiler();
   const reports = await mkdtemp(join(tmpdir(), 'tessera-test-'));
   /** @type {Outcome[]} */
   const outcomes = [];
