@@ -18,7 +18,10 @@ export function overwritten({ nodes }: LoweredGraph, next: Readonly<Record<strin
     const old = stateName(name);
     const writer = makers.get(value.name);
     if (!writer || !readsBeforeWriting(writer, old, value)) return false;
-    return everyReader(old, readers).every((reader) => reader === writer || before(writer).has(reader));
+    const all = everyReader(old, readers);
+    // Of AdamW, which goes through its members one by one, nothing else may be the old value.
+    if (writer.type === 'Adamw' && all.filter((reader) => reader === writer).length > 1) return false;
+    return all.every((reader) => reader === writer || before(writer).has(reader));
   });
   return new Set(may.map(([name]) => name));
 }

@@ -65,7 +65,8 @@ function upload(values: HostTensors, runtime: CpuRuntime): CpuState {
 function compile(step: Step, spec: ProgramSpec, runtime: CpuRuntime): Program {
   const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, runtime.kernels ? 'kernels' : 'cpu');
   const session = runtime.createSession(modelBytes(graph));
-  const inPlace = overwritten(graph, next);
+  // Only where the graph is run as it stands: an optimizer may move a reader behind what it was bound to come before.
+  const inPlace = runtime.kernels ? overwritten(graph, next) : new Set<string>();
   const twice = Object.keys(next).filter((name) => !inPlace.has(name));
   const given = createTensors(spec.inputs, runtime);
   const results = createTensors(outputSpecs, runtime);

@@ -197,6 +197,7 @@ export function multiHeadAttention(qkv: Tensor2D, { batch, heads, from = 0 }: He
       `qkv of attention is [${qkv.shape.join()}], which ${batch} images and ${heads} heads do not divide`,
     );
   const [tokens, width] = [rows / batch, columns / 3];
+  if (from >= tokens) throw new Error(`of ${tokens} tokens none is left from ${from} on`);
   const scale = Math.sqrt(heads / width);
   if (hasKernel('TesseraAttention'))
     return run('TesseraAttention', { qkv }, { batch, heads, from, scale })[0] as Tensor2D;

@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { overwritten } from '../../../trainer/engine/in-place';
 import { stepGraph, type Target } from '../../../trainer/engine/model';
-import { after } from '../../../trainer/engine/ops';
+import { adamwUpdate, after } from '../../../trainer/engine/ops';
 import type { Step } from '../../../trainer/engine/types';
 import { adamw } from '../../../trainer/nn/adamw';
-import { testEngine } from '../../engines';
+import { runtimesUnderTest, testEngine } from '../../engines';
 
 const four = { shape: [4], dtype: 'float32' } as const;
 const spec = { state: { p: four, q: four }, inputs: { g: four } };
@@ -48,6 +48,22 @@ describe('a state entry is overwritten', () => {
     expect(found(({ p }, { g }) => ({ state: { p: tf.reverse(p!), q: tf.mul(g!, 2) }, outputs: {} }))).toEqual([]);
   });
 
+  it('not by AdamW when another member has it for a gradient', () => {
+    const moments = { m: { ...four, shape: [8] }, v: { ...four, shape: [8] } };
+    const step: Step = ({ p, q, m, v }) => {
+      const half = tf.scalar(0.5);
+      const rules = { beta1: 0.9, beta2: 0.9, clip: half, rate: half, floor: half, keep: half };
+      const members = [
+        { parameter: p!, gradient: tf.reshape(q!, [2, 2]) },
+        { parameter: q!, gradient: p! },
+      ];
+      const next = adamwUpdate(members, m!, v!, rules);
+      return { state: { m: next.m, v: next.v, p: next.parameters[0]!, q: next.parameters[1]! }, outputs: {} };
+    };
+    const { graph, next } = stepGraph(step, { state: { ...spec.state, ...moments }, inputs: {} }, 'kernels');
+    expect([...overwritten(graph, next)].toSorted()).toEqual(['m', 'v']);
+  });
+
   it('by AdamW, parameters and moments', () => {
     const optimizer = adamw({ betas: [0.9, 0.95], weightDecay: 0.05 });
     const moments = Object.fromEntries(['m', 'v'].map((name) => [`optimizer.${name}.0`, { ...four, shape: [8] }]));
@@ -60,6 +76,26 @@ describe('a state entry is overwritten', () => {
     expect(overwritten(graph, next).size).toBe(4);
   });
 });
+
+it.each([...runtimesUnderTest, 'onnx-plain'] as const)(
+  '%s reads before it overwrites, however it runs the step',
+  async (name) => {
+    const square = { shape: [2, 2], dtype: 'float32' } as const;
+    const engine = await testEngine(name);
+    const program = await engine.compile(
+      ({ r }) => {
+        const turned = tf.transpose(r!);
+        return { state: { r: tf.add(r!, turned) }, outputs: { sum: tf.sum(turned) } };
+      },
+      { state: { r: square }, inputs: {} },
+    );
+    const state = engine.upload({ r: { ...square, data: Float32Array.of(1, 2, 3, 4) } });
+    const { sum } = await program.run(state, {});
+    expect(sum!.data[0]).toBe(10);
+    state.dispose();
+    program.dispose();
+  },
+);
 
 it('a step that overwrites and one that cannot come to the same values', async () => {
   const values = {

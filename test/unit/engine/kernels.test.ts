@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { kernelsFile } from '../../../trainer/engine/kernels';
-import { gelu, multiHeadAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
+import { gelu, multiHeadAttention, standardize, standardizeColumns, valueAndGrads } from '../../../trainer/engine/ops';
 import { testEngine } from '../../engines';
 import { agree, float, type Case } from './agree';
 
@@ -87,6 +87,36 @@ describe.each([1, 2, 5])('on %i threads', async (threads) => {
         },
       ]),
   );
+});
+
+describe('what is at the edge', async () => {
+  const engine = await testEngine('onnx');
+
+  it('has no elements, or more channels than there are zeros for', () =>
+    agree(engine, [
+      { name: 'no inner axis', f: (a, b) => tf.matMul(a, b), inputs: [float([2, 0]), float([0, 3])] },
+      { name: 'no rows', f: (a, b) => tf.matMul(a, b), inputs: [float([0, 2]), float([2, 3])] },
+      {
+        name: 'channels',
+        f: (x, kernel) => tf.conv2d(x as Tensor4D, kernel as Tensor4D, 1, 'same'),
+        inputs: [float([1, 2, 2, 9000], 1, 0, 1e-2), float([3, 3, 9000, 1], 2, 0, 1e-2)],
+      },
+    ]));
+
+  it('is as large as a float can be', async () => {
+    const like = { shape: [4], dtype: 'float32' } as const;
+    const program = await engine.compile(
+      (_state, { x }) => {
+        const { value, grads } = valueAndGrads(({ x: own }) => tf.sum(gelu(own!)), { x: x! });
+        return { outputs: { y: gelu(x!), value, ...grads } };
+      },
+      { state: {}, inputs: { x: like } },
+    );
+    const { y, x } = await program.run(engine.upload({}), { x: Float32Array.of(-1e38, -20, 20, Infinity) });
+    expect([...y!.data]).toEqual([-0, -0, 20, Infinity]);
+    expect([...x!.data.slice(0, 3)]).toEqual([-0, -0, 1].map((value) => expect.closeTo(value, 6) as number));
+    program.dispose();
+  });
 });
 
 describe('what is not a number', async () => {

@@ -31,7 +31,10 @@ static void score(const Attention *work, const Head *head, size_t first, size_t 
   multiplied(NULL, count, work->tokens, &q.rows, keys, work->scale, (Addend){0}, (Result){scores, work->tokens});
 }
 
-/* e^(x - shift) for each of a row, and their sum. */
+/*
+ * e^(x - shift) for each of a row, and their sum. For the gradient `shift` is a float's rounding of the log of their sum: of
+ * scores of 250 weights then sum to 1 within 2e-6, of 2,500 within 2e-5.
+ */
 static float exponentials(float *row, size_t count, float shift) {
   Vector sums = {0};
   size_t i = 0;

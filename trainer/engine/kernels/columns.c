@@ -79,6 +79,7 @@ static void affineRows(void *argument, size_t task) {
   }
 }
 static void affine(const Pool *pool, Affine work) {
+  if (work.columns == 0) return;
   work.perTask = work.columns < 1 << 14 ? (1 << 14) / work.columns : 1;
   each(pool, (work.rows + work.perTask - 1) / work.perTask, affineRows, &work);
 }

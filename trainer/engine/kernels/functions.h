@@ -31,7 +31,8 @@ typedef struct {
 INLINE Gate gateOf(Vector s) {
   const Vector size = choose(s < 0, -s, s);
   const Vector t = 1.f / (0.39f * size + 1.f);
-  const Vector bell = expOf(-s * s);
+  /* Beyond, a float's smallest value times s would be no longer small. */
+  const Vector bell = choose(size > 9.3f, splat(0), expOf(-s * s));
   Vector p = splat(-0.22753714f);
   p = p * t + 0.88666442f;
   p = p * t + -0.63540037f;

@@ -40,8 +40,46 @@ static _Thread_local struct {
   size_t bytes;
 } slots[SLOTS];
 
+/* Frees what a thread has when it ends: a session's threads end with it. */
+#if defined(_WIN32)
+#include <windows.h>
+static DWORD threadKey;
+static void WINAPI freeSlots(void *own) {
+#else
+#include <pthread.h>
+static pthread_key_t threadKey;
+static void freeSlots(void *own) {
+#endif
+  for (int slot = 0; own && slot < SLOTS; slot++) {
+    free(slots[slot].block);
+    slots[slot].block = NULL;
+    slots[slot].bytes = 0;
+  }
+}
+
+static void makeThreadKey(void) {
+  static int made;
+  if (made) return;
+  made = 1;
+#if defined(_WIN32)
+  threadKey = FlsAlloc(freeSlots);
+#else
+  pthread_key_create(&threadKey, freeSlots);
+#endif
+}
+
+/* Has `freeSlots` called at the end of this thread. */
+static void atThreadEnd(void) {
+#if defined(_WIN32)
+  FlsSetValue(threadKey, slots);
+#else
+  pthread_setspecific(threadKey, slots);
+#endif
+}
+
 void *scratch(int slot, size_t bytes) {
   if (slots[slot].bytes < bytes) {
+    atThreadEnd();
     free(slots[slot].block);
     slots[slot].block = malloc(bytes + CACHE_LINE);
     if (!slots[slot].block) {
@@ -166,7 +204,7 @@ static void runStandardize(Call *call) {
   float *y = outputLike(call, 0, x), *rates = outputLike(call, 1, &rate);
   if (call->failure) return;
   const size_t width = x->dims[x->rank - 1];
-  kernels->standardize(&call->pool, x->size / width, width, call->kernel->eps, call->kernel->mean, x->data, y, rates);
+  if (width) kernels->standardize(&call->pool, x->size / width, width, call->kernel->eps, call->kernel->mean, x->data, y, rates);
 }
 
 static void runStandardizeGrad(Call *call) {
@@ -174,7 +212,7 @@ static void runStandardizeGrad(Call *call) {
   float *dx = outputLike(call, 0, dy);
   if (call->failure) return;
   const size_t width = dy->dims[dy->rank - 1];
-  kernels->standardizeGrad(&call->pool, dy->size / width, width, call->kernel->mean, dy->data, call->in[1].data,
+  if (width) kernels->standardizeGrad(&call->pool, dy->size / width, width, call->kernel->mean, dy->data, call->in[1].data,
                            call->in[2].data, dx);
 }
 
@@ -434,6 +472,7 @@ EXPORT const char *tesseraKernels(void) {
 /* Called by the runtime, which has loaded this library. */
 EXPORT OrtStatus *RegisterCustomOps(OrtSessionOptions *options, const OrtApiBase *base) {
   const OrtApi api = base->getApi(ORT_VERSION);
+  makeThreadKey();
   kernels = kernelsHere();
   if (!kernels) return ortCreateStatus(api, ORT_FAIL, "this processor has none of the instructions that the kernels need");
   OrtDomain *domain = NULL;

@@ -56,7 +56,7 @@ INLINE Vector gatedGrad(Vector dy, Vector s) {
   return dy * (gate.phi + s * gate.density);
 }
 
-ELEMENTWISE(erfGate, gated(a + 0 * b))
+ELEMENTWISE(erfGate, ((void)b, gated(a)))
 ELEMENTWISE(erfGateGrad, gatedGrad(a, b))
 ELEMENTWISE(reluGrad, choose(b > 0, a, splat(0)))
 
@@ -121,6 +121,7 @@ static void standardizeGradRow(const RowWork *work, size_t row) {
     for (size_t row = first; row < end; row++) name##Row(work, row);       \
   }                                                                        \
   static void name##All(const Pool *pool, RowWork work) {                  \
+    if (work.width == 0) return;                                           \
     work.perTask = work.width < CHUNK ? CHUNK / work.width : 1;            \
     each(pool, (work.rows + work.perTask - 1) / work.perTask, name##Rows, &work); \
   }

@@ -65,12 +65,15 @@ lower<Attributes & { filterShape: number[] }, { x: Value; dy: Value }>(
   },
 );
 
+/** As in kernels/windows.c: what is outside of an image has so many zeros. */
+const MOST_CHANNELS = 8192;
+
 /** What windows see of x [B, P, C], `seen` [windows * places], times a matrix [places * C, O] -> [B * windows, O]. */
 function windowProduct(graph: Graph, x: Value, seen: readonly number[], matrix: Value): Value {
   const [batch, , channels] = x.shape as [number, number, number];
   const [width, outputs] = matrix.shape as [number, number];
   const places = width / channels;
-  if (graph.kernels) {
+  if (graph.kernels && channels <= MOST_CHANNELS) {
     const indices = graph.constant(seen, [seen.length], 'int32');
     const output = shaped([(batch * seen.length) / places, outputs]);
     return kernelNode(graph, 'WindowProduct', [x, indices, matrix], [output], { places })[0]!;
@@ -85,7 +88,7 @@ function windowProduct(graph: Graph, x: Value, seen: readonly number[], matrix: 
 function windowInnerProduct(graph: Graph, x: Value, seen: readonly number[], dy: Value): Value {
   const [channels, windows, outputs] = [x.shape[2]!, dy.shape[1]!, dy.shape[2]!];
   const places = seen.length / windows;
-  if (graph.kernels) {
+  if (graph.kernels && channels <= MOST_CHANNELS) {
     const indices = graph.constant(seen, [seen.length], 'int32');
     const output = shaped([places * channels, outputs]);
     return kernelNode(graph, 'WindowInnerProduct', [x, indices, rowsOf(graph, dy, outputs)], [output], { places })[0]!;

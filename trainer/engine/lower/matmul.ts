@@ -29,7 +29,7 @@ export function matMul(graph: Graph, a: Value, b: Value, options: Options = {}):
     // The rows of all matrices of `a` meet the same matrix: one large product.
     const rows = reshape(graph, a, size(batchA) === 1 ? a.shape.slice(-2) : [size(batchA) * m, a.shape.at(-1)!]);
     const matrix = reshape(graph, b, b.shape.slice(-2));
-    const flat = graph.node('Gemm', [rows, matrix], shaped([size(batchA) * m, n]), attributes, graph.kernels ? KERNELS : ''); // prettier-ignore
+    const flat = graph.node('Gemm', [rows, matrix], shaped([size(batchA) * m, n]), attributes, graph.kernels && size(rows.shape) > 0 && n > 0 ? KERNELS : ''); // prettier-ignore
     return reshape(graph, flat, output.shape);
   }
   if (!transposeA && !transposeB && alpha === 1) return graph.node('MatMul', [a, b], output);
