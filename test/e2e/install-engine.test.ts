@@ -25,7 +25,7 @@ it('says what is wrong with a folder that is no TensorFlow, before anything is d
   await workbench.screenshot('install-engine-folder');
   await page.locator('.quick-input-widget .monaco-button', { hasText: 'OK' }).click();
   const message = page.locator('.notification-list-item', { hasText: 'holds no TensorFlow' });
-  await message.waitFor();
+  await message.waitFor({ timeout: 120_000 });
   await workbench.screenshot('install-engine-refused');
   expect(await message.innerText()).toContain(`${folder}/empty`);
 });
