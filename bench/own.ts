@@ -63,7 +63,11 @@ export async function own({ config: given = '{}' }: { config?: string }): Promis
 
 /** The training with its state on the device, so that nothing else holds what it starts with. */
 function uploaded(engine: Engine, { fresh, ...training }: ReturnType<typeof trainingToMeasure>) {
-  return { ...training, state: engine.upload(fresh), spec: { state: specsOf(fresh), inputs: training.inputs } };
+  return {
+    ...training,
+    state: engine.upload(fresh, 'given'),
+    spec: { state: specsOf(fresh), inputs: training.inputs },
+  };
 }
 
 async function timed(run: () => Promise<unknown>): Promise<number> {

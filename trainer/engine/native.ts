@@ -31,8 +31,8 @@ export interface CpuRuntime {
   readonly description: string;
   /** What this engine's own kernels use of the processor, "avx512", where its graphs may name them. */
   readonly kernels?: string;
-  /** A tensor of zeros. */
-  createTensor(spec: TensorSpec): NativeTensor;
+  /** A tensor of zeros, or over `data`, where that can be; otherwise with its values. */
+  createTensor(spec: TensorSpec, data?: TypedArray): NativeTensor;
   /** Compiles a model. */
   createSession(model: Uint8Array): NativeSession;
 }
@@ -153,14 +153,21 @@ function loadKernels(): { readonly file: string; readonly instructions: string }
   return instructions === null ? undefined : { file, instructions };
 }
 
-/** A tensor of zeros. */
-export function createTensor({ shape, dtype }: TensorSpec): NativeTensor {
+/** Bytes up to which V8 may keep an array on its heap, where it moves, with much to spare. */
+const SMALL = 4096;
+
+/** A tensor of zeros, or over `given`, where that stays where it is; otherwise with its values. */
+export function createTensor({ shape, dtype }: TensorSpec, given?: TypedArray): NativeTensor {
   const { api, memory } = runtime();
-  // Through a buffer of its own: V8 keeps small arrays on its heap, where they move.
-  const buffer = new ArrayBuffer(size(shape) * Float32Array.BYTES_PER_ELEMENT);
-  const data = dtype === 'float32' ? new Float32Array(buffer) : new Int32Array(buffer);
+  const bytes = size(shape) * Float32Array.BYTES_PER_ELEMENT;
+  let data = given && given.byteLength > SMALL ? given : undefined;
+  if (!data) {
+    const buffer = new ArrayBuffer(bytes);
+    data = dtype === 'float32' ? new Float32Array(buffer) : new Int32Array(buffer);
+    if (given) data.set(given);
+  }
   const handle = made(api, (out) =>
-    api.createTensor(memory, data, buffer.byteLength, shape, shape.length, elementTypes[dtype], out),
+    api.createTensor(memory, data, bytes, shape, shape.length, elementTypes[dtype], out),
   );
   return { data, handle, dispose: once(() => api.releaseTensor(handle)) };
 }

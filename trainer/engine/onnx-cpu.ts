@@ -32,16 +32,18 @@ export const createCpuEngine = (device: 'cpu' | 'wasm', runtime: CpuRuntime): En
   name: 'onnx',
   device,
   description: runtime.description,
-  upload: (values) => upload(values, runtime),
+  upload: (values, how) => upload(values, runtime, how),
   compile: (step, spec) => promised(() => compile(step, spec, runtime)),
   dispose: () => undefined,
 });
 
-function upload(values: HostTensors, runtime: CpuRuntime): CpuState {
+function upload(values: HostTensors, runtime: CpuRuntime, how?: 'given'): CpuState {
   for (const [name, value] of Object.entries(values)) checkHostTensor(name, value);
   const specs = specsOf(values);
-  const tensors = createTensors(specs, runtime);
-  for (const [name, tensor] of tensors) tensor.data.set(values[name]!.data);
+  const own = ({ data }: HostTensor) => (how === 'given' ? data : data.slice());
+  const tensors = new Map(
+    Object.entries(values).map(([name, value]) => [name, runtime.createTensor(value, own(value))] as const),
+  );
   const spares = new Map<string, NativeTensor>();
   return {
     specs,

@@ -66,7 +66,8 @@ export interface Engine {
   readonly device: Device;
   /** For people: "onnxruntime 1.30.0, CPU, 2 threads". */
   readonly description: string;
-  upload(values: HostTensors): DeviceState;
+  /** Copies the values, or with `given` may take their arrays for its own, which nobody else may use any more. */
+  upload(values: HostTensors, how?: 'given'): DeviceState;
   compile(step: Step, spec: ProgramSpec): Promise<Program>;
   dispose(): void;
 }

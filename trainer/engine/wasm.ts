@@ -4,7 +4,7 @@
  */
 import type { CpuRuntime, Handled, NativeSession, NativeTensor } from './native';
 import { size } from './shapes';
-import type { TensorSpec } from './types';
+import type { TensorSpec, TypedArray } from './types';
 import { startWasmModule, type Address, type WasmModule } from './wasm-module';
 import { memoryOf, NOWHERE, WORD, type WasmMemory } from './wasm-memory';
 
@@ -29,12 +29,17 @@ async function start(threads: number): Promise<CpuRuntime> {
   memory.check(() => module._OrtInit(threads, LOG_ERRORS));
   return {
     description: `onnxruntime ${version}, WebAssembly, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-    createTensor: (spec) => createTensor(module, memory, spec),
+    createTensor: (spec, data) => createTensor(module, memory, spec, data),
     createSession: (model) => createSession(module, memory, model),
   };
 }
 
-function createTensor(module: WasmModule, memory: WasmMemory, { shape, dtype }: TensorSpec): NativeTensor {
+function createTensor(
+  module: WasmModule,
+  memory: WasmMemory,
+  { shape, dtype }: TensorSpec,
+  given?: TypedArray,
+): NativeTensor {
   const count = size(shape);
   const bytes = count * WORD;
   const at = memory.allocate(bytes);
@@ -45,7 +50,8 @@ function createTensor(module: WasmModule, memory: WasmMemory, { shape, dtype }: 
   // Memory that threads share grows in place, so that what is an array over it now will be one then.
   const { buffer } = memory.bytes();
   const data = dtype === 'float32' ? new Float32Array(buffer, at, count) : new Int32Array(buffer, at, count);
-  data.fill(0);
+  if (given) data.set(given);
+  else data.fill(0);
   const release = () => {
     module._OrtReleaseTensor(handle);
     module._free(at);

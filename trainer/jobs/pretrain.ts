@@ -215,7 +215,7 @@ async function prepare({ config, directory, manifest }: Session) {
   });
   const { engine, fallback } = await chooseEngine(config);
   try {
-    const state = engine.upload(checkpoint?.state ?? fresh);
+    const state = engine.upload(checkpoint?.state ?? fresh, 'given');
     const program = await engine.compile(step, { state: state.specs, inputs, precision });
     const dispose = () => {
       program.dispose();
