@@ -1,7 +1,8 @@
 /**
  * Measures a GPU machine: every op against the reference, training steps here and in PyTorch, each part in a process of its own.
- * `gpu-bench --out FILE [--quick] [--only TEXT] [--gpu NAME]`; what FILE has already is not done again. scripts/gpu-bench.mjs
- * packs it with all that it needs.
+ * `gpu-bench --out FILE [--quick] [--only TEXT] [--gpu NAME] [--limit SECONDS]`: with small sizes, those parts whose name has the
+ * text, on that GPU, each part for so long at most. What FILE has already is not done again. scripts/gpu-bench.mjs packs it with
+ * all that it needs.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string', default: '' },
     gpu: { type: 'string' },
+    limit: { type: 'string', default: 'Infinity' },
     part: { type: 'string' },
   },
 });
@@ -57,7 +59,9 @@ async function all(): Promise<void> {
     const below = stopped.get(ladder ?? '');
     const result =
       known.find((one) => one.id === id) ??
-      (below ? skipped(part, below) : { id, part, ...(await runChild(argumentsOf(part), env, limitOf(part))) });
+      (below
+        ? skipped(part, below)
+        : { id, part, ...(await runChild(argumentsOf(part), env, Math.min(limitOf(part), Number(values.limit)))) });
     if (ladder && result.state === 'failed') stopped.set(ladder, result);
     report.results.push(result);
     write(values.out, report);

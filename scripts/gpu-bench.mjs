@@ -24,7 +24,8 @@ const TARGET = 'linux-x64';
 const MOST_MIB = 60;
 
 const runScript = `#!/bin/sh
-# gpu-bench/run.sh RESULT.json [--quick] [--only TEXT] [--gpu NAME]: what RESULT.json has already is not measured again.
+# gpu-bench/run.sh RESULT.json [--quick] [--only TEXT] [--gpu NAME] [--limit SECONDS]: with small sizes, those
+# parts whose name has the text, on that GPU, each for so long at most. What RESULT.json has already is not measured again.
 here=$(cd "$(dirname "$0")" && pwd)
 out=\${1:?where is the result to go? run.sh RESULT.json}
 shift

@@ -26,7 +26,8 @@ export async function runChild(args: readonly string[], env: NodeJS.ProcessEnv, 
   const began = performance.now();
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const rows: Record<string, Row> = {};
-  let [error, isDone, isLate, complaint] = ['', false, false, ''];
+  let error: string | undefined;
+  let [isDone, isLate, complaint] = [false, false, ''];
   child.stderr.on('data', (data: Buffer) => (complaint = (complaint + data.toString()).slice(-2000)));
   const closed = new Promise<NodeJS.Signals | number | null>((resolve) => {
     child.on('close', (code, signal) => resolve(signal ?? code));
@@ -53,7 +54,7 @@ export async function runChild(args: readonly string[], env: NodeJS.ProcessEnv, 
   for (const signal of signals) process.off(signal, interrupted);
   const ended = { seconds: (performance.now() - began) / 1000, rows };
   if (isLate) return { state: 'failed', reason: `took more than ${limit} seconds`, ...ended };
-  if (error) return { state: 'failed', reason: error, ...ended };
+  if (error !== undefined) return { state: 'failed', reason: error, ...ended };
   if (isDone) return { state: 'done', ...ended };
   const how = typeof code === 'string' ? `was ended by ${code}` : `ended with code ${code}`;
   return { state: 'failed', reason: [`its process ${how}`, complaint.trim()].filter(Boolean).join(': '), ...ended };

@@ -67,7 +67,7 @@ const tiny: Model = {
   config: {
     imageSize: 16,
     optimizer: adamw,
-    backbone: { type: 'vit', patchSize: 4, width: 32, depth: 2, heads: 2 },
+    backbone: { type: 'vit', patchSize: 4, width: 32, depth: 1, heads: 2 },
     decoder: { width: 32, depth: 1, heads: 2 },
   },
 };
@@ -75,7 +75,7 @@ const tiny: Model = {
 /** Each engine on the same model and batch in turn, the CPU only where it is no matter of minutes. */
 export function plan(quick: boolean, torch: TorchDevice | undefined): Part[] {
   const ops = (device: EngineDevice) =>
-    opGroups.map(({ name }): Part => ({ kind: 'ops', device, group: name, draws: quick ? 2 : 12 }));
+    opGroups.map(({ name }): Part => ({ kind: 'ops', device, group: name, draws: quick ? 1 : 12 }));
   const patience = quick ? 0.5 : 5;
   const steps = (models: readonly Model[], withCpu: boolean): Part[] =>
     models.flatMap((model) =>
