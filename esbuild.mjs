@@ -52,6 +52,7 @@ const bundles = [
     ...nodeModule('bench/index.ts', 'dist/bench.mjs'),
     external: [...node.external, 'playwright-core', '@vscode/test-electron', 'esbuild'],
   },
+  nodeModule('bench/gpu.ts', 'dist/gpu-bench.mjs'),
   {
     ...common,
     entryPoints: ['webview/dashboard.ts', 'webview/report.ts'],

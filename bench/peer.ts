@@ -45,6 +45,7 @@ async function start(child: ChildProcessByStdio<Writable, Readable, Readable>): 
   child.stderr.on('data', (data: Buffer) => (complaint += data.toString()));
   child.on('error', (error) => (complaint += error.message));
   child.stdin.on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => child.on('close', () => resolve()));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
     const line = await lines.next();
@@ -52,12 +53,16 @@ async function start(child: ChildProcessByStdio<Writable, Readable, Readable>): 
   };
   const hello = (await answer()) as { name: string } | undefined;
   const { name = null, ...facts } = hello ?? {};
-  const missing = name === null ? (complaint.trim().split('\n').at(-1) ?? 'it gave no answer') : '';
+  if (name === null) await closed; // What it complains of may come after its last answer.
+  const missing = name === null ? complaint.trim().split('\n').at(-1) || 'it gave no answer' : '';
   const ask = async <T>(request: unknown): Promise<T> => {
     if (name === null) throw new Error(missing);
     child.stdin.write(`${JSON.stringify(request)}\n`);
     const given = (await answer()) as T | undefined;
-    if (given === undefined) throw new Error(`${name} ended early: ${complaint}`);
+    if (given === undefined) {
+      await closed;
+      throw new Error(`${name} ended early: ${complaint}`);
+    }
     return given;
   };
   return {
@@ -65,12 +70,10 @@ async function start(child: ChildProcessByStdio<Writable, Readable, Readable>): 
     missing,
     facts,
     ask,
-    stop: () =>
-      new Promise((resolve) => {
-        if (child.exitCode !== null) return resolve();
-        child.on('close', () => resolve());
-        child.stdin.end();
-      }),
+    stop: () => {
+      child.stdin.end();
+      return closed;
+    },
   };
 }
 

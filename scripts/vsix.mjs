@@ -52,12 +52,23 @@ export function testVsix() {
 
 /** Copies packages to dist/node_modules, where the bundles find them in an installed extension. @param {string} target @param {Place} place */
 function stagePackages(target, place) {
-  const staged = join(root, 'dist', 'node_modules');
-  rmSync(staged, { recursive: true, force: true });
   const binaries = binaryPackages(place);
   const foreign = binaries.some((name) => !existsSync(join(root, 'node_modules', name)));
   const source = foreign ? foreignInstall(target, place) : join(root, 'node_modules');
-  for (const name of [...packages, ...(place.hasRuntime ? nativeRuntime : []), ...binaries]) {
+  const names = [...packages, ...(place.hasRuntime ? nativeRuntime : []), ...binaries];
+  copyPackages(names, source, join(root, 'dist', 'node_modules'), place);
+}
+
+/** Those of the onnx engine on this machine's own platform, for a program that stands alone. @param {string} folder */
+export function stageEngine(folder) {
+  const place = placeOf(hostTarget);
+  copyPackages([...nativeRuntime, koffiBinary(place)], join(root, 'node_modules'), folder, place);
+}
+
+/** @param {readonly string[]} names @param {string} source @param {string} staged emptied first @param {Place} place */
+function copyPackages(names, source, staged, place) {
+  rmSync(staged, { recursive: true, force: true });
+  for (const name of names) {
     const folder = join(source, name);
     if (!existsSync(folder)) throw new Error(`${name} is not installed in ${source}; run npm ci.`);
     mkdirSync(join(staged, name), { recursive: true });
@@ -91,12 +102,16 @@ function wanted(path, name, { os, arch }) {
 }
 
 /** Of koffi, whose code is in the bundles, and of sharp; on Windows libvips is in sharp's own. @param {Place} place */
-function binaryPackages({ os, arch, libc, hasRuntime }) {
-  const koffi = hasRuntime ? [`@koromix/koffi-${os}-${arch}`] : [];
+function binaryPackages(place) {
+  const { os, arch, libc, hasRuntime } = place;
+  const koffi = hasRuntime ? [koffiBinary(place)] : [];
   const images = `${libc === 'musl' ? 'linuxmusl' : os}-${arch}`;
   const vips = os === 'win32' ? [] : [`@img/sharp-libvips-${images}`];
   return [...koffi, `@img/sharp-${images}`, ...vips];
 }
+
+/** @param {Place} place */
+const koffiBinary = ({ os, arch }) => `@koromix/koffi-${os}-${arch}`;
 
 /** npm leaves out binaries of other platforms: those are installed apart, in our versions. @param {string} target @param {Place} place */
 function foreignInstall(target, { os, arch, libc, hasRuntime }) {

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from harness import adamw, config, serve
+from harness import adamw, batch, config, serve
 from vit import Block
 
 
@@ -42,20 +42,21 @@ class Network(nn.Module):
 
 
 size, local_size, count = config["imageSize"], config["localSize"], config["localViews"]
-backbone, batch = config["backbone"], config["batch"]
+backbone, images = config["backbone"], config["batch"]
 model = Network(Encoder(size, local_size, backbone), backbone["width"], config["head"])
 teacher = copy.deepcopy(model).requires_grad_(False)
 center = torch.zeros(config["head"]["prototypes"])
-large, small = torch.randn(2 * batch, size, size, 3), torch.randn(count * batch, local_size, local_size, 3)
+large, small = batch(2 * images, size, size, 3), batch(count * images, local_size, local_size, 3)
 parameters, followers = list(model.parameters()), list(teacher.parameters())
 
 
 def loss():
+    globally, locally = large(), small()
     with torch.no_grad():
-        outputs = teacher(large).view(2, batch, -1)
+        outputs = teacher(globally).view(2, images, -1)
         targets = F.softmax((outputs - center) / 0.04, -1)
         center.mul_(0.9).add_(outputs.mean((0, 1)), alpha=0.1)
-    student = F.log_softmax(torch.cat([model(large), model(small)]).view(2 + count, batch, -1) / 0.1, -1)
+    student = F.log_softmax(torch.cat([model(globally), model(locally)]).view(2 + count, images, -1) / 0.1, -1)
     others = student.sum(0) - student[:2]
     return -(targets * others).sum((0, 2)).mean() / (2 * (1 + count))
 
@@ -78,4 +79,4 @@ class Clipped:
         self.optimizer.step()
 
 
-serve(model, Clipped(adamw(model)), loss, lambda: teacher.encoder(large[:batch]), after)
+serve(model, Clipped(adamw(model)), loss, lambda: teacher.encoder(large()[:images]), after)

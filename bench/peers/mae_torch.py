@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from harness import adamw, config, serve
+from harness import adamw, batch, config, serve
 from vit import Block
 
 
@@ -55,5 +55,5 @@ class Mae(nn.Module):
 
 
 model = Mae(config["imageSize"], config["backbone"], config["decoder"])
-images = torch.randn(config["batch"], config["imageSize"], config["imageSize"], 3)
-serve(model, adamw(model), lambda: model(images), lambda: model.embed(images))
+images = batch(config["batch"], config["imageSize"], config["imageSize"], 3)
+serve(model, adamw(model), lambda: model(images()), lambda: model.embed(images()))

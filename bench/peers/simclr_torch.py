@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from harness import config, decayed, serve
+from harness import batch, config, decayed, serve
 
 
 class Block(nn.Module):
@@ -49,6 +49,7 @@ projector = config["projector"]
 model = Simclr(64, projector["hidden"], projector["output"], config["temperature"]).to(memory_format=torch.channels_last)
 optimizer = torch.optim.SGD(decayed(model, 1e-4), lr=1e-3, momentum=0.9, nesterov=True, fused=True)
 size = config["imageSize"]
-views = torch.randn(2 * config["batch"], 3, size, size).to(memory_format=torch.channels_last)
-images = views[: config["batch"]]
-serve(model, optimizer, lambda: model(views), lambda: model.encoder(images))
+views = batch(2 * config["batch"], size, size, 3)
+images = batch(config["batch"], size, size, 3)
+# Channels come last in memory, so this moves nothing.
+serve(model, optimizer, lambda: model(views().permute(0, 3, 1, 2)), lambda: model.encoder(images().permute(0, 3, 1, 2)))

@@ -8,7 +8,8 @@ import { describe, expect, it } from 'vitest';
 import { kernelsFile } from '../../../trainer/engine/kernels';
 import { gelu, multiHeadAttention, standardize, standardizeColumns, valueAndGrads } from '../../../trainer/engine/ops';
 import { testEngine } from '../../engines';
-import { agree, float, type Case } from './agree';
+import { float, type Case } from '../../ops/case';
+import { agree } from './agree';
 
 it('were built for this platform, and the engine says what they use', async () => {
   expect(kernelsFile()).toContain(`${process.platform}-${process.arch}`);

@@ -6,7 +6,8 @@ import { createEngine, probeEngines } from '../../../trainer/engine/index';
 import { gelu, multiHeadAttention, standardize, standardizeColumns } from '../../../trainer/engine/ops';
 import type { Step } from '../../../trainer/engine/types';
 import { isOnDriver, onDriver } from '../../vulkan';
-import { agree, float, int } from './agree';
+import { float, int } from '../../ops/case';
+import { agree } from './agree';
 
 /** With many equal pixels. */
 const ties = { ...float([2, 6, 5, 2]), data: float([2, 6, 5, 2]).data.map(Math.round) };
