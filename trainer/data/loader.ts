@@ -23,7 +23,7 @@ export interface LoaderOptions<Name extends string = string> {
   readonly startStep: number;
   /** Nothing is prepared for this step and after. */
   readonly totalSteps?: number;
-  /** 0 draws in the calling thread; by default half the cores, at most 4. */
+  /** 0 draws in the calling thread; by default `loaderThreads`: half the cores, at most 4. */
   readonly threads?: number;
   /** The config field to name when the batch does not fit the set. */
   readonly field?: string;
@@ -47,6 +47,9 @@ export interface Loader<Name extends string = string> {
   dispose(): Promise<void>;
 }
 
+/** Threads that draw views unless told otherwise. */
+export const loaderThreads = (): number => Math.max(1, Math.min(4, availableParallelism() >> 1));
+
 /** Full batches in one pass over the set. */
 export function stepsPerEpoch(size: number, batchSize: number): number {
   return Math.floor(size / batchSize);
@@ -59,7 +62,7 @@ export function createLoader<Name extends string>(options: LoaderOptions<Name>):
       `${field} is ${batchSize} but there ${set.size === 1 ? 'is' : 'are'} only ${plural(set.size, 'training image')}. Lower ${field} to at most ${set.size}, or give more images (data.source, data.train)`,
     );
   }
-  const threads = options.threads ?? Math.max(1, Math.min(4, availableParallelism() >> 1));
+  const threads = options.threads ?? loaderThreads();
   const pool = createPool({ threads, workerFile: set.workerFile });
   const ahead = Math.max(1, threads) * 2;
   const perEpoch = stepsPerEpoch(set.size, batchSize);

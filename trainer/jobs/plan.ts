@@ -1,8 +1,9 @@
 /** What a config will cost on this machine: counted from the graph of a step, and measured for some seconds. */
+import { availableParallelism } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { ExperimentConfig } from '../../protocol/config';
 import type { Plan } from '../../protocol/plan';
-import { countImages, stepsPerEpoch } from '../data/index';
+import { countImages, loaderThreads, secondsOfViews, stepsPerEpoch } from '../data/index';
 import type { Engine } from '../engine/types';
 import { efficiencyCounts, efficiencySpeeds } from '../evals/efficiency';
 import { mapEmbeddings } from '../evals/map';
@@ -22,7 +23,7 @@ const EMBED_BATCH = 128;
 const ITERATIONS = 1000;
 const MEASURED = 100;
 /** Bytes that a run has besides steps, embedding and decoded images: threads that read, pictures, maps. As seen of runs. */
-const BESIDE = 150e6;
+const BESIDE = 190e6;
 
 /**
  * Rejects with the signal's reason when aborted, and with what to lower when the weights alone do not fit into memory.
@@ -52,6 +53,7 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
     };
     if (counted.stepMemory > counted.memoryLimit) return counted;
     const speeds = await efficiencySpeeds(engine, input, { seconds: SECONDS, embedBatch: EMBED_BATCH }, { signal });
+    const views = await secondsOfViews(method.views, data.imageSize);
     const shown = Math.min(POINTS, images.test);
     const map = await secondsOfMap(engine, { size: Math.max(10, shown), width: method.encoder.width }, signal);
     const maps = countOf(pretrain.embedEvery, steps);
@@ -60,7 +62,7 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
     return {
       ...counted,
       measured: {
-        secondsPerStep: batchSize / speeds.step,
+        secondsPerStep: withViews(engine, batchSize / speeds.step, batchSize * views),
         looks: seen / speeds.embed + maps * map,
         memory:
           process.resourceUsage().maxRSS * 1024 + BESIDE + (images.pretrain + images.test) * data.imageSize ** 2 * 3,
@@ -69,6 +71,15 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
   } finally {
     engine.dispose();
   }
+}
+
+/**
+ * Seconds of a step while the next one's views are drawn, of which both are known by themselves: views take their threads so
+ * long at least, and on the CPU the two share its cores.
+ */
+function withViews({ device }: Engine, step: number, views: number): number {
+  const shared = device === 'cpu' || device === 'wasm' ? views / availableParallelism() : 0;
+  return Math.max(step + shared, views / loaderThreads());
 }
 
 /** How often something comes that comes every so many steps, and after the last one. */
