@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { trainerEnvironment } from '../client/index';
 import { agreement } from './agreement';
+import { tensorflow, wasm } from './beside';
 import { dashboard } from './dashboard';
 import { data } from './data';
 import { editor } from './editor';
@@ -13,13 +14,15 @@ import { launch } from './launch';
 import { map } from './map';
 import { methods } from './methods';
 import { own } from './own';
+import { products } from './products';
+import { profile } from './profile';
 import { step } from './step';
-import { tensorflow } from './tensorflow';
-import { wasm } from './wasm';
 
 const benches: Record<string, (options: Record<string, string | undefined>) => Promise<unknown>> = {
   step,
   own,
+  products,
+  profile,
   data,
   map,
   agreement,

@@ -5,29 +5,35 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { createEngine } from '../trainer/engine/index';
 import { stepCost } from '../trainer/engine/cost';
-import { specsOf } from '../trainer/engine/shapes';
-import type { Engine, HostTensors, TypedArray } from '../trainer/engine/types';
+import { size, specsOf } from '../trainer/engine/shapes';
+import type { Engine, HostTensors, Step, TypedArray } from '../trainer/engine/types';
+import { tensorflowFolder } from '../trainer/jobs/engines-folder';
 import { createMethod } from '../trainer/methods/index';
 import { trainingToMeasure } from '../trainer/methods/training';
 import { encoderOf } from '../trainer/nn/encoder';
 import { random } from '../trainer/random/random';
 import { PretrainConfig } from '../protocol/config';
 
-const Request = z.object({ do: z.enum(['step', 'embed', 'products', 'peak']), count: z.number().optional() });
+const Request = z.object({
+  do: z.enum(['step', 'embed', 'products', 'peak']),
+  count: z.number().default(0),
+  /** Rows, inner axis and columns of a product. */
+  size: z.tuple([z.number(), z.number(), z.number()]).default([1, 1, 1]),
+});
 const Config = z
   .object({
     batch: z.number(),
     imageSize: z.number(),
     threads: z.number(),
+    engine: z.enum(['onnx', 'tensorflow']).default('onnx'),
     device: z.enum(['cpu', 'wasm']).default('cpu'),
   })
   .loose();
-const PRODUCT_SIDE = 2048;
 
 export async function own({ config: given = '{}' }: { config?: string }): Promise<void> {
-  const { batch, imageSize, threads, device, ...settings } = Config.parse(JSON.parse(given));
+  const { batch, imageSize, threads, engine: name, device, ...settings } = Config.parse(JSON.parse(given));
   const pretrain = PretrainConfig.parse({ ...settings, batchSize: batch });
-  const engine = await createEngine({ engine: 'onnx', device, threads });
+  const engine = await createEngine({ engine: name, device, threads, folder: tensorflowFolder() });
   const method = createMethod(pretrain, imageSize);
   const { step, given: inputsOf, state, spec } = uploaded(engine, trainingToMeasure(method, pretrain, 0));
   const began = performance.now();
@@ -44,7 +50,7 @@ export async function own({ config: given = '{}' }: { config?: string }): Promis
   const { productFlops } = stepCost(step, spec);
   console.log(JSON.stringify({ name: engine.description, buildMs, productFlops }));
   for await (const line of createInterface({ input: process.stdin })) {
-    const { do: what, count = 0 } = Request.parse(JSON.parse(line));
+    const { do: what, count, size: sides } = Request.parse(JSON.parse(line));
     const times = async (run: () => Promise<number>) => {
       const took: number[] = [];
       for (let i = 0; i < count; i++) took.push(await run());
@@ -54,11 +60,12 @@ export async function own({ config: given = '{}' }: { config?: string }): Promis
     const answer = {
       step: () => times(oneStep),
       embed: () => times(embed!),
-      products: () => products(engine),
+      products: () => products(engine, ...sides),
       peak: () => Promise.resolve(process.resourceUsage().maxRSS * 1024),
     }[what];
     console.log(JSON.stringify(await answer()));
   }
+  program.dispose();
 }
 
 /** The training with its state on the device, so that nothing else holds what it starts with. */
@@ -95,23 +102,30 @@ async function embedding(
   return () => timed(() => program.run(state, values));
 }
 
-/** GFLOP/s of a square product, the best of some. */
-async function products(engine: Engine): Promise<number> {
-  const square = { shape: [PRODUCT_SIDE, PRODUCT_SIDE], dtype: 'float32' } as const;
-  const program = await engine.compile(
-    ({ a, b }) => ({ state: { b: tf.matMul(a as Tensor2D, b as Tensor2D) }, outputs: {} }),
-    { state: { a: square, b: square }, inputs: {} },
-  );
-  const data = noise(PRODUCT_SIDE ** 2);
-  const state = engine.upload({ a: { ...square, data }, b: { ...square, data } });
-  let least = Infinity;
-  for (let i = 0; i < 10; i++) least = Math.min(least, await timed(() => program.run(state, {})));
+/** GFLOP/s of a product [m, k] x [k, n] and of the gradients of its left and its right factor, each the best of some. */
+async function products(engine: Engine, m: number, k: number, n: number): Promise<number[]> {
+  const like = (rows: number, columns: number) => ({ shape: [rows, columns], dtype: 'float32' }) as const;
+  const specs = { x: like(m, k), w: like(k, n), y: like(m, n), dx: like(m, k), dw: like(k, n) };
+  const filled = Object.entries(specs).map(([name, spec]) => [name, { ...spec, data: noise(size(spec.shape)) }]);
+  const state = engine.upload(Object.fromEntries(filled) as HostTensors);
+  const steps: Step[] = [
+    ({ x, w }) => ({ state: { y: tf.matMul(x as Tensor2D, w as Tensor2D) }, outputs: {} }),
+    ({ y, w }) => ({ state: { dx: tf.matMul(y as Tensor2D, w as Tensor2D, false, true) }, outputs: {} }),
+    ({ x, y }) => ({ state: { dw: tf.matMul(x as Tensor2D, y as Tensor2D, true, false) }, outputs: {} }),
+  ];
+  const rates: number[] = [];
+  for (const step of steps) {
+    const program = await engine.compile(step, { state: specs, inputs: {} });
+    let least = Infinity;
+    for (let i = 0; i < 15; i++) least = Math.min(least, await timed(() => program.run(state, {})));
+    program.dispose();
+    rates.push((2 * m * k * n) / least / 1e6);
+  }
   state.dispose();
-  program.dispose();
-  return (2 * PRODUCT_SIDE ** 3) / least / 1e6;
+  return rates;
 }
 
 function noise(length: number): TypedArray {
   const draws = random(0, 'noise');
-  return Float32Array.from({ length }, () => draws.normal() / PRODUCT_SIDE);
+  return Float32Array.from({ length }, () => draws.normal());
 }

@@ -32,11 +32,12 @@ export function startPeer(script: string, config: unknown): Promise<Peer> {
   return start(spawn(python, [peerFile(script), JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'], env }));
 }
 
-/** This engine, as `bench own` (own.ts). */
-export const startOwn = (config: unknown): Promise<Peer> =>
+/** This engine, as `bench own` (own.ts), with some of its environment changed. */
+export const startOwn = (config: unknown, changes: NodeJS.ProcessEnv = {}): Promise<Peer> =>
   start(
     spawn(process.execPath, [process.argv[1]!, 'own', '--config', JSON.stringify(config)], {
       stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...changes },
     }),
   );
 

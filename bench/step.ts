@@ -2,11 +2,11 @@
  * One optimizer step (forward, backward, update), and one batch of embeddings, on the compiled CPU engine and in PyTorch:
  * same model, batch and optimizer, two threads each, each in a process of its own, taking turns.
  */
-import { median } from './median';
 import { startOwn, startPeer, type Peer } from './peer';
+import { measured, takeTurns, THREADS } from './turns';
 
-export const THREADS = 2;
-export const ROUNDS = 5;
+/** Of the square product that stands for the machine's own rate. */
+const SIDE = 2048;
 
 const adamw = { type: 'adamw', betas: [0.9, 0.95], weightDecay: 0.05 };
 
@@ -80,7 +80,7 @@ interface Row {
   readonly peerMs: number;
   /** Of our time to the peer's, for the step, the embedding and the peak of memory. */
   readonly step: number;
-  readonly embed: number | null;
+  readonly embed: number;
   readonly memory: number;
   /** GFLOP/s of the step's products over the whole step, and of a large square product here and in the peer. */
   readonly rate: number;
@@ -93,29 +93,22 @@ export async function step({ only = '' }: { only?: string }): Promise<Row[]> {
   for (const { name, peer, compiled, steps, config } of configs.filter((each) => each.name.includes(only))) {
     const given = { ...config, threads: THREADS };
     for (const compile of compiled ? [false, true] : [false]) {
-      const sides = [await startOwn(given), await startPeer(peer, { ...given, compile })] as const;
-      for (const side of sides) if (side.name === null) console.log(`Cannot be measured: ${side.missing}`);
-      if (sides.every((side) => side.name !== null)) rows.push({ config: name, ...(await compared(sides, steps)) });
-      for (const side of sides) await side.stop();
+      const sides = [startOwn(given), startPeer(peer, { ...given, compile })];
+      const row = await measured(sides, (own, other) => compared(own, other, steps));
+      if (row) rows.push({ config: name, ...row });
     }
   }
   console.table(rows.map((row) => ({ ...row, engine: undefined })));
   return rows;
 }
 
-async function compared([own, peer]: readonly [Peer, Peer], steps: number): Promise<Omit<Row, 'config'>> {
-  const times = { own: [] as number[], peer: [] as number[] };
-  for (let round = 0; round < ROUNDS; round++) {
-    times.own.push(...(await timesOf(own, 'step', steps)));
-    times.peer.push(...(await timesOf(peer, 'step', steps)));
-  }
-  const [ms, peerMs] = [median(times.own), median(times.peer)];
-  const memory = (await asked(own, 'peak')) / (await asked(peer, 'peak'));
-  const embeds = { own: [] as number[], peer: [] as number[] };
-  for (let round = 0; round < ROUNDS; round++) {
-    embeds.own.push(...(await timesOf(own, 'embed', 3)));
-    embeds.peer.push(...(await timesOf(peer, 'embed', 3)));
-  }
+async function compared(own: Peer, peer: Peer, steps: number): Promise<Omit<Row, 'config'>> {
+  const sides = [own, peer];
+  const [ms, peerMs] = (await takeTurns(sides, 'step', steps)) as [number, number];
+  const peak = (side: Peer) => side.ask<number>({ do: 'peak' });
+  const memory = (await peak(own)) / (await peak(peer));
+  const [embed, peerEmbed] = (await takeTurns(sides, 'embed', 3)) as [number, number];
+  const square = async (side: Peer) => (await side.ask<number[]>({ do: 'products', size: [SIDE, SIDE, SIDE] }))[0]!;
   return {
     engine: own.name!,
     buildMs: own.facts.buildMs!,
@@ -123,14 +116,10 @@ async function compared([own, peer]: readonly [Peer, Peer], steps: number): Prom
     peer: peer.name!,
     peerMs,
     step: ms / peerMs,
-    embed: median(embeds.own) / median(embeds.peer),
+    embed: embed / peerEmbed,
     memory,
     rate: own.facts.productFlops! / ms / 1e6,
-    square: await asked(own, 'products'),
-    peerSquare: await asked(peer, 'products'),
+    square: await square(own),
+    peerSquare: await square(peer),
   };
 }
-
-/** Of so many steps or embeddings, in ms. */
-export const timesOf = (side: Peer, what: 'step' | 'embed', count: number) => side.ask<number[]>({ do: what, count });
-const asked = (side: Peer, what: 'peak' | 'products') => side.ask<number>({ do: what });

@@ -61,8 +61,8 @@ export function buildKernels(target = hostTarget) {
     });
     const made = join(work, name);
     run(command, [...first, ...common, ...position, '-shared', join(sources, 'ops.c'), ...objects, '-lm', '-o', made]);
-    // Beside its place first: a library that is loaded somewhere is replaced, never overwritten.
-    const beside = `${library}.${process.pid}`;
+    // On its file system first: a library that is loaded somewhere is replaced, never overwritten.
+    const beside = join(root, 'dist', `${name}.${process.pid}`);
     copyFileSync(made, beside);
     renameSync(beside, library);
     return true;

@@ -8,7 +8,7 @@ import { trainingToMeasure } from '../../trainer/methods/training';
 import { PretrainConfig } from '../../protocol/config';
 import { median } from '../median';
 import { startPeer } from '../peer';
-import { timesOf } from '../step';
+import { timesOf } from '../turns';
 import type { StepPart, TorchPart } from './parts';
 
 /** A type, since a row of the file is any record. */

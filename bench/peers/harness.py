@@ -1,5 +1,5 @@
 """What a peer in PyTorch is asked for, one request a line: `{"do": "step" | "embed", "count": n}` is answered by a list of times
-in ms, `{"do": "products"}` by GFLOP/s of the largest square product, `{"do": "peak"}` by the most bytes it has had, on a GPU of
+in ms, `{"do": "products", "size": [m, k, n]}` by GFLOP/s of the product and of its two gradients, `{"do": "peak"}` by the most bytes it has had, on a GPU of
 that. On the CPU unless the config says `"device": "cuda"`, in `"precision"` fp32, tf32 (products alone) or bf16 (by autocast).
 """
 import contextlib
@@ -19,7 +19,6 @@ torch.set_default_device(device)
 torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 torch.backends.cudnn.allow_tf32 = precision == "tf32"
 torch.backends.cudnn.benchmark = True
-PRODUCT_SIDE = 2048
 
 
 def adamw(model):
@@ -57,9 +56,10 @@ def timed(run):
     return (time.perf_counter() - start) * 1e3
 
 
-def products():
-    a, b = torch.randn(PRODUCT_SIDE, PRODUCT_SIDE), torch.randn(PRODUCT_SIDE, PRODUCT_SIDE)
-    return 2 * PRODUCT_SIDE**3 / min(timed(lambda: a @ b) for _ in range(10)) / 1e6
+def products(m, k, n):
+    x, w, y = torch.randn(m, k), torch.randn(k, n), torch.randn(m, n)
+    runs = (lambda: x @ w, lambda: y @ w.T, lambda: x.T @ y)
+    return [2 * m * k * n / min(timed(run) for _ in range(15)) / 1e6 for run in runs]
 
 
 def serve(model, optimizer, loss, embed, after=lambda: None):
@@ -98,7 +98,7 @@ def serve(model, optimizer, loss, embed, after=lambda: None):
             answer = [timed(embedding) for _ in count]
             model.train()
         elif asked["do"] == "products":
-            answer = products()
+            answer = products(*asked["size"])
         elif on_gpu:
             answer = torch.cuda.max_memory_allocated()
         else:

@@ -1,4 +1,5 @@
 /** ONNX Runtime's C API, as far as running a step on a GPU takes: sessions of the WebGPU provider, and tensors in its memory. */
+import type { StateTensor } from './bound';
 import {
   ALL_OPTIMIZATIONS,
   check,
@@ -13,14 +14,10 @@ import {
 import type { TensorSpec } from './types';
 import type { PowerPreference } from './vulkan';
 
-export interface DeviceTensor extends Handled {
-  dispose(): void;
-}
-
 /** Memory of a GPU that tensors are made in. It must outlive them. */
 export interface DeviceMemory {
   /** Of any content. */
-  readonly createTensor: (spec: TensorSpec) => DeviceTensor;
+  readonly createTensor: (spec: TensorSpec) => StateTensor;
   readonly dispose: () => void;
 }
 

@@ -54,6 +54,7 @@ const signatures = {
       'const char **outputNames, size_t outputCount, void **outputs)',
   ],
   createSessionOptions: [10, 'void *(_Out_ void **options)'],
+  enableProfiling: [14, `void *(void *options, const ${process.platform === 'win32' ? 'char16_t' : 'char'} *prefix)`],
   disableMemPattern: [17, 'void *(void *options)'],
   setOptimizationLevel: [23, 'void *(void *options, int level)'],
   setIntraOpThreads: [24, 'void *(void *options, int threads)'],
@@ -180,6 +181,9 @@ function createSession(model: Uint8Array, threads: number, ops: string | undefin
     check(api, api.setIntraOpThreads(options, threads));
     check(api, api.addConfigEntry(options, 'session.intra_op.spin_duration_us', String(SPIN_MICROSECONDS)));
     if (ops !== undefined) made(api, (out) => api.registerOps(options, ops, out));
+    // Written when the session ends, to a file whose name begins so.
+    const { TESSERA_PROFILE: profile } = process.env;
+    if (profile) check(api, api.enableProfiling(options, profile));
   });
 }
 

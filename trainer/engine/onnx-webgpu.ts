@@ -2,23 +2,18 @@
  * ONNX Runtime on a GPU through WebGPU. State lies in the GPU's memory, twice: a step reads one half and writes the other.
  * Between the host and the GPU go a step's inputs and outputs, and nothing else.
  */
-import { checkHostTensor, checkInputs, checkState, stateEntry } from './check';
+import { bind, createTensors, disposeAll, hostTensors, type BoundState, type StateTensor } from './bound';
+import { checkHostTensor, stateEntry } from './check';
 import { onGpu } from './device-error';
 import { createGraph } from './graph';
 import { lowered, modelBytes, stepGraph } from './model';
-import { createTensor, runtimeVersion, type Handled, type NativeSession, type NativeTensor } from './native';
-import { createDeviceMemory, createGpuSession, type DeviceMemory, type DeviceTensor } from './native-webgpu';
+import { createTensor, runtimeVersion, type Handled, type NativeSession } from './native';
+import { createDeviceMemory, createGpuSession, type DeviceMemory } from './native-webgpu';
 import { promised } from './promised';
 import { size, specsOf } from './shapes';
 import { inputName, stateName } from './trace';
-import type { DeviceState, Engine, HostTensors, Program, ProgramSpec, Specs, Step, TypedArray } from './types';
+import type { Engine, HostTensors, Program, ProgramSpec, Specs, Step } from './types';
 import { chooseGpu, type PowerPreference } from './vulkan';
-
-interface GpuState extends DeviceState {
-  readonly tensors: Map<string, DeviceTensor>;
-  /** What the last step read, free for the next one to write. */
-  readonly spares: Map<string, DeviceTensor>;
-}
 
 /** Throws a `DeviceError` when there is no GPU to be had; what it makes does when the GPU fails. */
 export function createWebGpuEngine(gpu?: string): Engine {
@@ -54,12 +49,12 @@ function createDevice(power: PowerPreference): GpuDevice {
   };
 }
 
-function upload(values: HostTensors, device: GpuDevice): GpuState {
+function upload(values: HostTensors, device: GpuDevice): BoundState {
   for (const [name, value] of Object.entries(values)) checkHostTensor(name, value);
   const specs = specsOf(values);
-  const tensors = new Map(Object.entries(specs).map(([name, spec]) => [name, device.createTensor(spec)] as const));
-  const spares = new Map<string, DeviceTensor>();
-  const host = createTensors(specs);
+  const tensors = createTensors(specs, device.createTensor);
+  const spares = new Map<string, StateTensor>();
+  const host = createTensors(specs, createTensor);
   for (const [name, tensor] of host) tensor.data.set(values[name]!.data);
   copy(device, specs, host, tensors);
   disposeAll(host);
@@ -71,7 +66,7 @@ function upload(values: HostTensors, device: GpuDevice): GpuState {
       promised(() => {
         const wanted = new Map(names.map((name) => [name, stateEntry(tensors, name)]));
         const chosen = Object.fromEntries(names.map((name) => [name, specs[name]!]));
-        const read = createTensors(chosen);
+        const read = createTensors(chosen, createTensor);
         onGpu(() => copy(device, chosen, wanted, read));
         return hostTensors(read, chosen);
       }),
@@ -109,58 +104,22 @@ function copyModel(specs: Specs): Uint8Array {
 }
 
 function compile(step: Step, spec: ProgramSpec, device: GpuDevice): Program {
-  const { graph, outputs, next, outputSpecs } = stepGraph(step, spec, 'webgpu');
-  const session = onGpu(() => device.createSession(modelBytes(graph)));
-  const given = createTensors(spec.inputs);
-  const results = createTensors(outputSpecs);
-
-  function run(state: GpuState, inputs: Readonly<Record<string, TypedArray>>): HostTensors {
-    checkState(state.specs, spec.state);
-    checkInputs(inputs, spec.inputs);
-    if (state.tensors.size < Object.keys(state.specs).length) throw new Error('the device state has been disposed of');
-    for (const [name, tensor] of given) tensor.data.set(inputs[name]!);
-    for (const name of Object.keys(next)) {
-      if (!state.spares.has(name)) state.spares.set(name, device.createTensor(spec.state[name]!));
-    }
-    const read = [
-      ...Object.keys(spec.state).map((name) => [stateName(name), state.tensors.get(name)!] as const),
-      ...[...given].map(([name, tensor]) => [inputName(name), tensor] as const),
-    ];
-    const written = [
-      ...Object.entries(outputs).map(([name, value]) => [value.name, results.get(name)!] as const),
-      ...Object.entries(next).map(([name, value]) => [value.name, state.spares.get(name)!] as const),
-    ];
-    session.run(new Map<string, Handled>(read), new Map<string, Handled>(written));
-    for (const name of Object.keys(next)) {
-      const previous = state.tensors.get(name)!;
-      state.tensors.set(name, state.spares.get(name)!);
-      state.spares.set(name, previous);
-    }
-    return hostTensors(results, outputSpecs);
-  }
-
+  const { graph, ...names } = stepGraph(step, spec, 'webgpu');
+  const program = bind({
+    session: onGpu(() => device.createSession(modelBytes(graph))),
+    spec,
+    graph: names,
+    inPlace: new Set(),
+    createHostTensor: createTensor,
+    createStateTensor: device.createTensor,
+  });
   return {
-    outputs: outputSpecs,
-    traffic: { uploaded: bytesOf(spec.inputs), downloaded: bytesOf(outputSpecs) },
-    run: (state, inputs) => promised(() => onGpu(() => run(state as GpuState, inputs))),
-    dispose() {
-      session.dispose();
-      disposeAll(given);
-      disposeAll(results);
-    },
+    outputs: names.outputSpecs,
+    traffic: { uploaded: bytesOf(spec.inputs), downloaded: bytesOf(names.outputSpecs) },
+    run: (state, inputs) => promised(() => onGpu(() => program.run(state as BoundState, inputs))),
+    dispose: program.dispose,
   };
 }
 
 const bytesOf = (specs: Specs) =>
   Object.values(specs).reduce((sum, { shape }) => sum + size(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
-
-const createTensors = (specs: Specs): Map<string, NativeTensor> =>
-  new Map(Object.entries(specs).map(([name, spec]) => [name, createTensor(spec)]));
-
-const hostTensors = (tensors: ReadonlyMap<string, NativeTensor>, specs: Specs): HostTensors =>
-  Object.fromEntries([...tensors].map(([name, { data }]) => [name, { ...specs[name]!, data: data.slice() }]));
-
-function disposeAll(tensors: Map<string, { dispose(): void }>): void {
-  for (const tensor of tensors.values()) tensor.dispose();
-  tensors.clear();
-}

@@ -101,16 +101,13 @@ export interface Member {
   readonly gradient: Tensor;
 }
 
-/** What `adamwUpdate` takes besides the members: scalars, and two of the moments' decay rates. */
+/** What `adamwUpdate` takes besides the members. */
 export interface AdamwRules {
+  /** The moments' decay rates. */
   readonly beta1: number;
   readonly beta2: number;
-  /** Multiplies the gradients. */
-  readonly clip: Scalar;
-  readonly rate: Scalar;
-  readonly floor: Scalar;
-  /** What is left of a parameter before it is updated. */
-  readonly keep: Scalar;
+  /** [4]: `rate`, `floor`, what to `keep` of a parameter before it is updated, and `clip`, which multiplies the gradients. */
+  readonly scalars: Tensor1D;
 }
 
 /**
@@ -118,9 +115,8 @@ export interface AdamwRules {
  * g is a gradient times `clip`: m' = beta1 m + g, v' = beta2 v + g², parameter' = keep parameter - rate m' / (sqrt(v') + floor).
  */
 export function adamwUpdate(members: readonly Member[], m: Tensor, v: Tensor, rules: AdamwRules) {
-  const { beta1, beta2, clip, rate, floor, keep } = rules;
+  const { beta1, beta2, scalars } = rules;
   if (hasKernel('TesseraAdamw')) {
-    const scalars = tf.stack([rate, floor, keep, clip]); // [4]
     const inputs: Record<string, Tensor> = { scalars, m, v };
     members.forEach(({ parameter, gradient }, i) => {
       inputs[`parameter${i}`] = parameter;
@@ -133,6 +129,7 @@ export function adamwUpdate(members: readonly Member[], m: Tensor, v: Tensor, ru
     ];
     return { m: nextM, v: nextV, parameters };
   }
+  const [rate, floor, keep, clip] = tf.unstack(scalars) as [Tensor, Tensor, Tensor, Tensor];
   const gradient = tf.mul(tf.concat(members.map(({ gradient }) => flat(gradient))), clip); // [size]
   const nextM = tf.add(tf.mul(m, beta1), gradient);
   const nextV = tf.add(tf.mul(v, beta2), tf.square(gradient));

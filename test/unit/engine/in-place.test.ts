@@ -1,5 +1,6 @@
 /** What of the state a step may overwrite while it runs. */
 import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor1D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { overwritten } from '../../../trainer/engine/in-place';
 import { stepGraph, type Target } from '../../../trainer/engine/model';
@@ -51,8 +52,8 @@ describe('a state entry is overwritten', () => {
   it('not by AdamW when another member has it for a gradient', () => {
     const moments = { m: { ...four, shape: [8] }, v: { ...four, shape: [8] } };
     const step: Step = ({ p, q, m, v }) => {
-      const half = tf.scalar(0.5);
-      const rules = { beta1: 0.9, beta2: 0.9, clip: half, rate: half, floor: half, keep: half };
+      const scalars: Tensor1D = tf.fill([4], 0.5);
+      const rules = { beta1: 0.9, beta2: 0.9, scalars };
       const members = [
         { parameter: p!, gradient: tf.reshape(q!, [2, 2]) },
         { parameter: q!, gradient: p! },

@@ -172,7 +172,7 @@ static void multiplyRows(void *argument, size_t index) {
       for (size_t c = 0; c < among; c++) {
         const size_t here = least(TILE_ROWS, rows - i), offset = (first + c) % perSegment * work->chunk;
         const float **own = pointers + i * among + c * TILE_ROWS;
-        left->find(left, (first + c) / perSegment, m0 + i, here, own, 1);
+        left->find(left, (first + c) / perSegment, m0 + i, here, own);
         for (size_t r = 0; r < here; r++) own[r] += offset;
         for (size_t r = here; r < TILE_ROWS; r++) own[r] = own[0]; /* computed, and never written */
       }
@@ -215,7 +215,7 @@ static void weightedSum(size_t n, const Rows *left, Matrix right, float alpha, c
   for (size_t i = 0; i < n; i++) to[i] = addend ? addend[i] : 0;
   for (size_t s = 0; s < left->segments; s++) {
     const float *weights;
-    left->find(left, s, 0, 1, &weights, 1);
+    left->find(left, s, 0, 1, &weights);
     if (right.row == 1 && right.column != 1) {
       for (size_t i = 0; i < n; i++) to[i] += alpha * dot(weights, right.data + i * right.column, left->length);
       right.data += left->length;
@@ -279,10 +279,11 @@ static void packLeft(const Rows *left, size_t k0, size_t depth, size_t m0, size_
   size_t segment = m0 / left->length, offset = m0 % left->length;
   for (size_t m = 0; m < count; segment++, offset = 0) {
     const size_t end = least(count, m + left->length - offset);
-    left->find(left, segment, k0, depth, rows, 1);
-    for (; m < end; offset += least(TILE_ROWS - m % TILE_ROWS, end - m), m += least(TILE_ROWS - m % TILE_ROWS, end - m)) {
+    left->find(left, segment, k0, depth, rows);
+    for (size_t width; m < end; m += width, offset += width) {
+      width = least(TILE_ROWS - m % TILE_ROWS, end - m);
       float *panel = to + m / TILE_ROWS * PANEL + m % TILE_ROWS;
-      const size_t width = least(TILE_ROWS - m % TILE_ROWS, end - m);
+      /* Of a constant size a copy is an instruction. */
       if (width == TILE_ROWS)
         for (size_t k = 0; k < depth; k++) memcpy(panel + k * TILE_ROWS, rows[k] + offset, TILE_ROWS * sizeof(float));
       else

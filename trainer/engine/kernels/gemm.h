@@ -4,11 +4,11 @@
 
 /*
  * The left matrix of a product, row by row and in segments: a row has `length` floats in each. A plain matrix has one
- * segment; what a convolution's window sees has one for each of its places. `find` writes where `count` rows from `first` on
- * have theirs to `to`, `step` apart.
+ * segment; what a convolution's window sees has one for each of its places. `find` writes to `to` where `count` rows from
+ * `first` on have theirs.
  */
 typedef struct Rows {
-  void (*find)(const struct Rows *self, size_t segment, size_t first, size_t count, const float **to, size_t step);
+  void (*find)(const struct Rows *self, size_t segment, size_t first, size_t count, const float **to);
   size_t segments;
   size_t length;
 } Rows;
@@ -48,10 +48,10 @@ typedef struct {
   size_t row;
 } Dense;
 
-static void denseRows(const Rows *self, size_t segment, size_t first, size_t count, const float **to, size_t step) {
+static void denseRows(const Rows *self, size_t segment, size_t first, size_t count, const float **to) {
   const Dense *dense = (const Dense *)self;
   (void)segment;
-  for (size_t i = 0; i < count; i++) to[i * step] = dense->data + (first + i) * dense->row;
+  for (size_t i = 0; i < count; i++) to[i] = dense->data + (first + i) * dense->row;
 }
 static inline Dense dense(const float *data, size_t row, size_t length) {
   return (Dense){{denseRows, 1, length}, data, row};

@@ -117,7 +117,7 @@ typedef struct {
   const Op *op;
   OrtApi api;
   float alpha, eps, mean, scale, beta1, beta2;
-  int64_t transA, transB, heads, batch, from;
+  int64_t transA, transB, heads, batch, from, places;
 } Kernel;
 
 /* One run of it. */
@@ -140,8 +140,7 @@ static const Kernels *kernels;
 
 static void runInPool(const Pool *pool, size_t count, Task *task, void *work) {
   Call *call = (Call *)pool->context;
-  failed(call, ortParallelFor(call->kernel->api, call->context, task == NULL ? NULL : (void (*)(void *, size_t))task, count,
-                              count, work));
+  failed(call, ortParallelFor(call->kernel->api, call->context, task, count, count, work));
 }
 
 static Tensor tensorOf(Call *call, size_t index) {
@@ -204,7 +203,8 @@ static void runStandardize(Call *call) {
   float *y = outputLike(call, 0, x), *rates = outputLike(call, 1, &rate);
   if (call->failure) return;
   const size_t width = x->dims[x->rank - 1];
-  if (width) kernels->standardize(&call->pool, x->size / width, width, call->kernel->eps, call->kernel->mean, x->data, y, rates);
+  if (width)
+    kernels->standardize(&call->pool, x->size / width, width, call->kernel->eps, call->kernel->mean, x->data, y, rates);
 }
 
 static void runStandardizeGrad(Call *call) {
@@ -212,8 +212,9 @@ static void runStandardizeGrad(Call *call) {
   float *dx = outputLike(call, 0, dy);
   if (call->failure) return;
   const size_t width = dy->dims[dy->rank - 1];
-  if (width) kernels->standardizeGrad(&call->pool, dy->size / width, width, call->kernel->mean, dy->data, call->in[1].data,
-                           call->in[2].data, dx);
+  if (width)
+    kernels->standardizeGrad(&call->pool, dy->size / width, width, call->kernel->mean, dy->data, call->in[1].data,
+                             call->in[2].data, dx);
 }
 
 static Attention attentionOf(const Call *call) {
@@ -285,7 +286,7 @@ static void runStandardizeColumnsGrad(Call *call) {
 /* x [B, P, C], seen [windows * places] and the right matrix; `places` is what its rows, or those of the result, hold of C. */
 static Windows windowsOf(const Call *call) {
   const Tensor *x = &call->in[0], *seen = &call->in[1];
-  const size_t places = call->kernel->batch; /* the attribute is called `places` there */
+  const size_t places = call->kernel->places;
   return (Windows){.batch = x->dims[0],
                    .pixels = x->dims[1],
                    .channels = x->dims[2],
@@ -405,7 +406,7 @@ static OrtStatus *createKernel(const OrtCustomOp *op, OrtApi api, const OrtKerne
   readInt(api, info, "heads", &kernel->heads);
   readInt(api, info, "batch", &kernel->batch);
   readInt(api, info, "from", &kernel->from);
-  readInt(api, info, "places", &kernel->batch);
+  readInt(api, info, "places", &kernel->places);
   *to = kernel;
   return NULL;
 }

@@ -9,13 +9,13 @@ typedef struct {
   const Windows *windows;
 } Seen;
 
-static void findSeen(const Rows *self, size_t place, size_t first, size_t count, const float **to, size_t step) {
+static void findSeen(const Rows *self, size_t place, size_t first, size_t count, const float **to) {
   const Windows *windows = ((const Seen *)self)->windows;
   size_t window = first % windows->windows;
   const float *image = windows->x + first / windows->windows * windows->pixels * windows->channels;
   for (size_t i = 0; i < count; i++) {
     const int32_t pixel = windows->seen[window * windows->places + place];
-    to[i * step] = pixel < 0 ? nothing : image + pixel * windows->channels;
+    to[i] = pixel < 0 ? nothing : image + pixel * windows->channels;
     if (++window == windows->windows) {
       window = 0;
       image += windows->pixels * windows->channels;
