@@ -58,6 +58,34 @@ tf.registerGradient({
   }),
 });
 
+/**
+ * A dense layer's kernel [in, out] and bias [out] and the scale and shift [in] of the layer norm before it, as one matrix
+ * [in, out]. With n the standardized rows, (n scale + shift) kernel + bias = n K + b, where K = scale kernel (row by row) and
+ * b = shift kernel + bias. A row of n sums to 0 and one of n + 1 to `in`, so n K + b = (n + 1) K', where K' is K with every
+ * column moved until it sums to its element of b: by (b - the sum of scale kernel) / in = ((shift - scale) kernel + bias) / in.
+ */
+export function foldNorm(kernel: Tensor2D, scale: Tensor1D, shift: Tensor1D, bias: Tensor1D): Tensor2D {
+  const [inputs, outputs] = kernel.shape;
+  requireShape('scale', scale, [inputs]);
+  requireShape('shift', shift, [inputs]);
+  requireShape('bias', bias, [outputs]);
+  if (hasKernel('TesseraFoldNorm')) return run('TesseraFoldNorm', { kernel, scale, shift, bias })[0] as Tensor2D;
+  const lift = tf.reshape<tf.Rank.R2>(tf.sub(shift, scale), [1, inputs]);
+  const move = tf.div(tf.add(tf.matMul(lift, kernel), bias), inputs); // [1, out]
+  return tf.add(tf.mul(kernel, tf.expandDims(scale, 1)), move);
+}
+
+tf.registerGradient({
+  kernelName: 'TesseraFoldNorm',
+  inputsToSave: ['kernel', 'scale', 'shift'],
+  gradFunc: (dy, [kernel, scale, shift]) => {
+    const inputs = { dy: dy as Tensor, kernel: kernel!, scale: scale!, shift: shift! };
+    const gradients = run('TesseraFoldNormGrad', inputs) as [Tensor, Tensor, Tensor, Tensor];
+    const [dKernel, dScale, dShift, dBias] = gradients;
+    return { kernel: () => dKernel, scale: () => dScale, shift: () => dShift, bias: () => dBias };
+  },
+});
+
 interface StandardizedColumns {
   /** [R, C] */
   readonly y: Tensor2D;

@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import { standardize } from '../engine/ops';
+import { foldNorm, standardize } from '../engine/ops';
 import type { HostTensors, Tensors } from '../engine/types';
 import { constant, xavierUniform } from './initializers';
 
@@ -47,20 +47,13 @@ export function layerNorm<T extends Tensor>(params: Tensors, name: string, x: T)
   return tf.add(tf.mul(standardize(x, EPSILON), scale), shift);
 }
 
-/**
- * `dense` of `layerNorm`: x [R, in] -> [R, out].
- *
- * The norm's scale and shift and the bias all go into the kernel, which is small beside x. With n the standardized rows,
- * (n scale + shift) kernel + bias = n K + b, where K = scale kernel (row by row) and b = shift kernel + bias. A row of n
- * sums to 0 and one of n + 1 to `in`, so n K + b = (n + 1) K', where K' is K with every column moved until it sums to its
- * element of b: by (b - the sum of scale kernel) / in = ((shift - scale) kernel + bias) / in.
- */
+/** `dense` of `layerNorm`: x [R, in] -> [R, out], with all that the norm learns in the kernel, which is small beside x. */
 export function normedDense(params: Tensors, norm: string, name: string, x: Tensor2D): Tensor2D {
-  const kernel = parameter<Tensor2D>(params, `${name}.kernel`); // [in, out]
-  const scale = parameter<Tensor1D>(params, `${norm}.scale`); // [in]
-  const inputs = kernel.shape[0];
-  const lift: Tensor2D = tf.reshape(tf.sub(parameter(params, `${norm}.shift`), scale), [1, inputs]);
-  const move = tf.div(tf.add(tf.matMul(lift, kernel), parameter(params, `${name}.bias`)), inputs); // [1, out]
-  const folded = tf.add<Tensor2D>(tf.mul(kernel, tf.expandDims(scale, 1)), move); // K' [in, out]
+  const folded = foldNorm(
+    parameter(params, `${name}.kernel`), // [in, out]
+    parameter(params, `${norm}.scale`), // [in]
+    parameter(params, `${norm}.shift`), // [in]
+    parameter(params, `${name}.bias`), // [out]
+  );
   return tf.matMul(standardize(x, EPSILON, 1), folded);
 }

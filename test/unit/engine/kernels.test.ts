@@ -6,7 +6,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { kernelsFile } from '../../../trainer/engine/kernels';
-import { gelu, multiHeadAttention, standardize, standardizeColumns, valueAndGrads } from '../../../trainer/engine/ops';
+import {
+  foldNorm,
+  gelu,
+  multiHeadAttention,
+  standardize,
+  standardizeColumns,
+  valueAndGrads,
+} from '../../../trainer/engine/ops';
 import { testEngine } from '../../engines';
 import { float, type Case } from '../../ops/case';
 import { agree } from './agree';
@@ -64,6 +71,12 @@ describe.each([1, 2, 5])('on %i threads', async (threads) => {
       { name: 'gelu', f: gelu, inputs: [float([50_007], 1, -6, 6)] },
       { name: 'relu', f: tf.relu, inputs: [float([50_007])] },
       { name: 'standardize', f: (x) => standardize(x, 1e-5, 1), inputs: [float([301, 197])] },
+      {
+        name: 'foldNorm',
+        f: (kernel, scale, shift, bias) =>
+          foldNorm(kernel as Tensor2D, scale as Tensor1D, shift as Tensor1D, bias as Tensor1D),
+        inputs: [float([197, 301]), float([197], 2), float([197], 3), float([301], 4)],
+      },
       {
         name: 'standardizeColumns',
         f: (x, scale, shift) => standardizeColumns(x as Tensor2D, scale as Tensor1D, shift as Tensor1D, 1e-5).y,

@@ -2,6 +2,7 @@
 #include "gemm.c"
 #include "attention.c"
 #include "columns.c"
+#include "folding.c"
 #include "optimizer.c"
 #include "rows.c"
 #include "windows.c"
@@ -19,6 +20,8 @@ const Kernels KERNELS = {
     .reluGrad = reluGrad,
     .standardize = standardize,
     .standardizeGrad = standardizeGrad,
+    .foldNorm = foldNorm,
+    .foldNormGrad = foldNormGrad,
     .attend = attend,
     .attendGrad = attendGrad,
     .columnSums = columnSums,

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include "attention.h"
 #include "columns.h"
+#include "folding.h"
 #include "gemm.h"
 #include "optimizer.h"
 #include "rows.h"
@@ -15,6 +16,8 @@ typedef struct {
   Elementwise *erfGate, *erfGateGrad, *reluGrad;
   Standardize *standardize;
   StandardizeGrad *standardizeGrad;
+  FoldNormOp *foldNorm;
+  FoldNormGradOp *foldNormGrad;
   Attend *attend, *attendGrad;
   ColumnSums *columnSums;
   StandardizeColumnsOp *standardizeColumns;

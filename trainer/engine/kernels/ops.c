@@ -217,6 +217,33 @@ static void runStandardizeGrad(Call *call) {
                              call->in[2].data, dx);
 }
 
+static void runFoldNorm(Call *call) {
+  const Tensor *kernel = &call->in[0];
+  const FoldNorm work = {.inputs = kernel->dims[0],
+                         .outputs = kernel->dims[1],
+                         .kernel = kernel->data,
+                         .scale = call->in[1].data,
+                         .shift = call->in[2].data,
+                         .bias = call->in[3].data,
+                         .folded = outputLike(call, 0, kernel)};
+  if (!call->failure) kernels->foldNorm(&call->pool, work);
+}
+
+static void runFoldNormGrad(Call *call) {
+  const Tensor *kernel = &call->in[1], *scale = &call->in[2];
+  const FoldNormGrad work = {.inputs = kernel->dims[0],
+                             .outputs = kernel->dims[1],
+                             .dFolded = call->in[0].data,
+                             .kernel = kernel->data,
+                             .scale = scale->data,
+                             .shift = call->in[3].data,
+                             .dKernel = outputLike(call, 0, kernel),
+                             .dScale = outputLike(call, 1, scale),
+                             .dShift = outputLike(call, 2, scale),
+                             .dBias = output(call, 3, &kernel->dims[1], 1)};
+  if (!call->failure) kernels->foldNormGrad(&call->pool, work);
+}
+
 static Attention attentionOf(const Call *call) {
   const Kernel *kernel = call->kernel;
   const Tensor *qkv = &call->in[0];
@@ -452,6 +479,8 @@ static const Op ops[] = {
     OP("ReluGrad", 2, 0, 1, -1, 0, runReluGrad),
     OP("Standardize", 1, 0, 2, -1, 0, runStandardize),
     OP("StandardizeGrad", 3, 0, 1, -1, 0, runStandardizeGrad),
+    OP("FoldNorm", 4, 0, 1, -1, 0, runFoldNorm),
+    OP("FoldNormGrad", 4, 0, 4, -1, 0, runFoldNormGrad),
     OP("Attention", 1, 0, 2, -1, 0, runAttention),
     OP("AttentionGrad", 4, 0, 1, -1, 0, runAttentionGrad),
     OP("ColumnSums", 1, 0, 1, -1, 0, runColumnSums),

@@ -25,6 +25,20 @@ lowerOwn<{ mean: number }, { dy: Value; y: Value; rate: Value }>(
     kernelNode(graph, 'StandardizeGrad', [dy, y, rate], [dy], { mean: { float: mean } }),
 );
 
+interface Folded {
+  kernel: Value;
+  scale: Value;
+  shift: Value;
+}
+lowerOwn<unknown, Folded & { bias: Value }>('TesseraFoldNorm', ({ kernel, scale, shift, bias }, graph) =>
+  kernelNode(graph, 'FoldNorm', [kernel, scale, shift, bias], [kernel]),
+);
+/** The gradients of the kernel, the scale, the shift and the bias. */
+lowerOwn<unknown, Folded & { dy: Value }>('TesseraFoldNormGrad', ({ dy, kernel, scale, shift }, graph) => {
+  const outputs = [kernel, scale, shift, shaped([kernel.shape[1]!])];
+  return kernelNode(graph, 'FoldNormGrad', [dy, kernel, scale, shift], outputs);
+});
+
 lowerOwn<{ eps: number }, { x: Value; scale: Value; shift: Value }>(
   'TesseraStandardizeColumns',
   ({ x, scale, shift }, graph, { eps }) =>
