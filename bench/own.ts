@@ -15,7 +15,7 @@ import { random } from '../trainer/random/random';
 import { PretrainConfig } from '../protocol/config';
 
 const Request = z.object({
-  do: z.enum(['step', 'embed', 'products', 'peak']),
+  do: z.enum(['step', 'embed', 'products', 'peak', 'productFlops']),
   count: z.number().default(0),
   /** Rows, inner axis and columns of a product. */
   size: z.tuple([z.number(), z.number(), z.number()]).default([1, 1, 1]),
@@ -47,8 +47,7 @@ export async function own({ config: given = '{}' }: { config?: string }): Promis
   await oneStep(); // the first steps allocate
   await oneStep();
   let embed: (() => Promise<number>) | undefined;
-  const { productFlops } = stepCost(step, spec);
-  console.log(JSON.stringify({ name: engine.description, buildMs, productFlops }));
+  console.log(JSON.stringify({ name: engine.description, buildMs }));
   for await (const line of createInterface({ input: process.stdin })) {
     const { do: what, count, size: sides } = Request.parse(JSON.parse(line));
     const times = async (run: () => Promise<number>) => {
@@ -62,6 +61,7 @@ export async function own({ config: given = '{}' }: { config?: string }): Promis
       embed: () => times(embed!),
       products: () => products(engine, ...sides),
       peak: () => Promise.resolve(process.resourceUsage().maxRSS * 1024),
+      productFlops: () => Promise.resolve(stepCost(step, spec).productFlops),
     }[what];
     console.log(JSON.stringify(await answer()));
   }

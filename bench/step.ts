@@ -105,8 +105,8 @@ export async function step({ only = '' }: { only?: string }): Promise<Row[]> {
 async function compared(own: Peer, peer: Peer, steps: number): Promise<Omit<Row, 'config'>> {
   const sides = [own, peer];
   const [ms, peerMs] = (await takeTurns(sides, 'step', steps)) as [number, number];
-  const peak = (side: Peer) => side.ask<number>({ do: 'peak' });
-  const memory = (await peak(own)) / (await peak(peer));
+  const asked = (side: Peer, what: 'peak' | 'productFlops') => side.ask<number>({ do: what });
+  const memory = (await asked(own, 'peak')) / (await asked(peer, 'peak'));
   const [embed, peerEmbed] = (await takeTurns(sides, 'embed', 3)) as [number, number];
   const square = async (side: Peer) => (await side.ask<number[]>({ do: 'products', size: [SIDE, SIDE, SIDE] }))[0]!;
   return {
@@ -118,7 +118,7 @@ async function compared(own: Peer, peer: Peer, steps: number): Promise<Omit<Row,
     step: ms / peerMs,
     embed: embed / peerEmbed,
     memory,
-    rate: own.facts.productFlops! / ms / 1e6,
+    rate: (await asked(own, 'productFlops')) / ms / 1e6,
     square: await square(own),
     peerSquare: await square(peer),
   };
