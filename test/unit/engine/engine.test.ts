@@ -52,4 +52,20 @@ describe('a compiled step', () => {
     other.losses.forEach((loss, i) => expect(loss).toBeCloseTo(reference.losses[i]!, 5));
     other.w.forEach((value, i) => expect(value).toBeCloseTo(reference.w[i]!, 5));
   });
+
+  it.each(runtimesUnderTest)('sums five million values on %s without losing digits', async (name) => {
+    const engine = await testEngine(name);
+    const like = { shape: [50, 100, 1000], dtype: 'float32' } as const;
+    const program = await engine.compile((_, { x }) => ({ outputs: { sum: tf.sum(x!), mean: tf.mean(x!) } }), {
+      state: {},
+      inputs: { x: like },
+    });
+    const x = Float32Array.from({ length: 5_000_000 }, (_, i) => 0.1 + (i % 7) * 0.01);
+    const exact = x.reduce((total, value) => total + value, 0); // in double precision
+    const { sum, mean } = await program.run(engine.upload({}), { x });
+    expect(sum!.data[0]! / exact).toBeCloseTo(1, 5);
+    expect((mean!.data[0]! * x.length) / exact).toBeCloseTo(1, 5);
+    program.dispose();
+    engine.dispose();
+  });
 });

@@ -17,7 +17,23 @@ function reduce(graph: Graph, type: string, x: Value, axis: Axes, keepDims: bool
     const rows = size(x.shape) / rest;
     if (rest > 1 && rows > 1) return reshape(graph, columnSums(graph, reshape(graph, x, [rows, rest])), shape);
   }
+  const rows = axes.length === x.shape.length && x.dtype === 'float32' && inRows.has(type) ? rowsOf(size(x.shape)) : 1;
+  if (rows > 1) {
+    const each = reduce(graph, type, reshape(graph, x, [rows, size(x.shape) / rows]), 1, false);
+    return reshape(graph, reduce(graph, type, each, 0, false), shape);
+  }
   return graph.node(type, [x, graph.ints(axes)], shaped(shape, x.dtype), { keepdims: keepDims ? 1 : 0 });
+}
+
+/** What is summed in one go, and of how many values at most: beside a running sum of more, a value loses its last digits. */
+const inRows = new Set(['ReduceSum', 'ReduceMean']);
+const MOST_SUMMED = 1 << 11;
+
+/** In how many rows of one length, none too long, so many values can be laid out; 1 where they cannot. */
+function rowsOf(count: number): number {
+  const fewest = Math.ceil(count / MOST_SUMMED);
+  for (let rows = fewest; rows < 2 * fewest; rows++) if (count % rows === 0) return rows;
+  return 1;
 }
 
 /** [R, D] -> [1, D]. As a product with ones it runs on all threads, where ReduceSum goes through the rows on one. */
