@@ -23,7 +23,7 @@ export function forWebGpu(graph: LoweredGraph): LoweredGraph {
 }
 
 /** Shaders may be compiled as if there were no NaN or infinity to be found; of the others no step is made. */
-const lacking = new Set(['IsNaN', 'IsInf', 'Round', 'Selu']);
+const lacking = new Set(['IsNaN', 'IsInf']);
 
 /** Writes an op in others, of which the last has its result. */
 type Write = (node: Node, graph: Graph, ints: (constant: Value) => number[]) => Value;
@@ -71,6 +71,35 @@ const others: Readonly<Record<string, Write>> = {
     const whole = graph.node('Floor', [graph.node('Div', [a, b], like)], like);
     const rest = graph.node('Sub', [a, graph.node('Mul', [b, whole], like)], like);
     return cast(graph, rest, out.dtype);
+  },
+
+  /** Of tensors of one shape: the kernel fails where one is repeated along the last of three axes. */
+  Pow({ inputs, outputs: [out] }, graph) {
+    const whole = inputs.map((value) =>
+      [1, size(out!.shape)].includes(size(value.shape))
+        ? value
+        : graph.node('Expand', [value, graph.ints(out!.shape)], shaped(out!.shape, value.dtype)),
+    );
+    return graph.node('Pow', whole, out!);
+  },
+
+  /** A half goes to the even one of its neighbours. */
+  Round({ inputs, outputs }, graph) {
+    const [[x], [out]] = [inputs as [Value], outputs as [Value]];
+    const is = (type: string, value: Value, than: number) =>
+      graph.node(type, [value, graph.scalar(than)], shaped(x.shape, 'bool'));
+    const floor = graph.node('Floor', [x], x);
+    const rest = graph.node('Sub', [x, floor], x);
+    const half = graph.node('Mul', [floor, graph.scalar(0.5)], x);
+    const isOdd = graph.node('Less', [graph.node('Floor', [half], x), half], shaped(x.shape, 'bool'));
+    const isTie = graph.node('And', [is('Equal', rest, 0.5), isOdd], isOdd);
+    return graph.node('Add', [floor, cast(graph, or(graph, is('Greater', rest, 0.5), isTie, isOdd), 'float32')], out);
+  },
+
+  /** scale elu(x, alpha), with the two constants of Klambauer et al. 2017. */
+  Selu({ inputs: [x] }, graph) {
+    const elu = graph.node('Elu', [x!], x!, { alpha: { float: 1.6732632423543772 } });
+    return graph.node('Mul', [elu, graph.scalar(1.0507009873554805)], x!);
   },
 
   Or: ({ inputs: [a, b], outputs: [out] }, graph) => or(graph, a!, b!, out!),

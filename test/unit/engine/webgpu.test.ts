@@ -12,6 +12,8 @@ import { agree } from './agree';
 /** With many equal pixels. */
 const ties = { ...float([2, 6, 5, 2]), data: float([2, 6, 5, 2]).data.map(Math.round) };
 
+const halves = { ...float([24]), data: float([24]).data.map((_, i) => (i - 12) / 2) };
+
 if (!isOnDriver('swiftShader')) {
   onDriver('swiftShader', import.meta.url);
 } else {
@@ -45,6 +47,13 @@ if (!isOnDriver('swiftShader')) {
         },
         { name: 'mod', f: (a, b) => tf.mod(a, b), inputs: [float([4, 5]), float([4, 5], 2, 0.5, 2)] },
         { name: 'mod of integers', f: (a, b) => tf.mod(a, b), inputs: [int([4, 5], 1, -9, 9), int([4, 5], 2, 1, 4)] },
+        {
+          name: 'pow along the last of three axes',
+          f: (a, b) => tf.pow(a, b),
+          inputs: [float([2, 3, 4], 1, 0.5, 2), float([2, 3, 1], 2, 0.5, 2)],
+        },
+        { name: 'round', f: (x) => tf.round(x), inputs: [halves] },
+        { name: 'selu', f: (x) => tf.selu(x), inputs: [float([4, 5], 1, -3, 3)] },
         { name: 'argMax', f: (x) => tf.argMax(x, 1), inputs: [float([4, 5])] },
         {
           name: 'or',
