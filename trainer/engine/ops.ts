@@ -24,20 +24,21 @@ export function gelu<T extends Tensor>(x: T): T {
   return tf.mul<T>(erfGate(tf.mul(x, Math.SQRT1_2)), Math.SQRT2);
 }
 
-/** s (1 + erf(s)) / 2. */
+/**
+ * s (1 + erf(s)) / 2. What the gradient needs is saved here, where other ops return it: for a second output tfjs makes a
+ * gradient of zeros on the host, and of the widest tensors of a step that took as long as tracing all else.
+ */
 function erfGate(s: Tensor): Tensor {
-  if (hasKernel('TesseraErfGate')) return run('TesseraErfGate', { s })[0]!;
-  return tf.mul(tf.mul(s, 0.5), tf.add(tf.erf(s), 1));
+  if (!hasKernel('TesseraErfGate')) return tf.mul(tf.mul(s, 0.5), tf.add(tf.erf(s), 1));
+  const gate = tf.customGrad((x, save) => {
+    const [value, phi] = run('TesseraErfGate', { s: x as Tensor }) as [Tensor, Tensor];
+    (save as tf.GradSaveFunc)([x as Tensor, phi]);
+    const gradFunc = (dy: Tensor, [own, saved]: Tensor[]) =>
+      run('TesseraErfGateGrad', { dy, s: own!, phi: saved! })[0]!;
+    return { value, gradFunc };
+  });
+  return gate(s);
 }
-
-tf.registerGradient({
-  kernelName: 'TesseraErfGate',
-  inputsToSave: ['s'],
-  outputsToSave: [false, true],
-  gradFunc: (dys, [s, phi]) => ({
-    s: () => run('TesseraErfGateGrad', { dy: (dys as Tensor[])[0]!, s: s!, phi: phi! })[0]!,
-  }),
-});
 
 /**
  * Each row of the last axis less its mean and divided by its deviation, sqrt(variance + eps); then `mean` is added.

@@ -1,4 +1,5 @@
 /** Fresh parameters: every value is a pure function of the seed and the parameter's name. */
+import { size } from '../engine/shapes';
 import type { HostTensor } from '../engine/types';
 import { random } from '../random/random';
 
@@ -27,10 +28,12 @@ export function normal(shape: readonly number[], std: number, seed: number, name
 }
 
 export function constant(shape: readonly number[], value: number): HostTensor {
-  return filled(shape, () => value);
+  return { shape, dtype: 'float32', data: new Float32Array(size(shape)).fill(value) };
 }
 
 function filled(shape: readonly number[], next: () => number): HostTensor {
-  const size = shape.reduce((product, side) => product * side, 1);
-  return { shape, dtype: 'float32', data: Float32Array.from({ length: size }, next) };
+  // A loop: Float32Array.from collects what it is given before it copies it, and takes ten times as long.
+  const data = new Float32Array(size(shape));
+  for (let i = 0; i < data.length; i++) data[i] = next();
+  return { shape, dtype: 'float32', data };
 }
