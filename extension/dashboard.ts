@@ -163,6 +163,7 @@ export function createRunPanels(
 const commandIds: Record<Extract<FromDashboard, { type: 'command' }>['command'], string> = {
   pause: 'tessera.pause',
   resume: 'tessera.resume',
+  resumeOnCpu: 'tessera.resumeOnCpu',
   stop: 'tessera.stop',
   checkpoint: 'tessera.checkpoint',
   report: 'tessera.openReport',

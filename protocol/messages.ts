@@ -65,7 +65,10 @@ export type FromDashboard =
   | { readonly type: 'ready' }
   /** Asks for a file named by an event; answered by a message of the same kind. */
   | { readonly type: 'open'; readonly kind: keyof RunFiles; readonly file: string }
-  | { readonly type: 'command'; readonly command: 'pause' | 'resume' | 'stop' | 'checkpoint' | 'report' | 'reveal' }
+  | {
+      readonly type: 'command';
+      readonly command: 'pause' | 'resume' | 'resumeOnCpu' | 'stop' | 'checkpoint' | 'report' | 'reveal';
+    }
   /** Without a kind: asks which. */
   | { readonly type: 'evaluate'; readonly kind?: EvaluationKind }
   /** Offers a file to save: CSV of a chart, PNG of a picture, the report. */

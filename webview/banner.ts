@@ -3,7 +3,7 @@ import { html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
 import { formatStep } from '../protocol/format';
 import { isOnGpu, standingWarnings } from '../protocol/run';
-import { canResume, resumeAction, revealAction } from './header';
+import { canResume, resumeAction, resumeOnCpuAction, revealAction } from './header';
 import { send } from './host';
 import { icon } from './icons';
 import type { IconName } from './icons';
@@ -14,6 +14,8 @@ interface Banner {
   readonly title: string;
   readonly text: string;
   readonly resume?: boolean;
+  /** For a run that its GPU may have ended. */
+  readonly resumeOnCpu?: boolean;
   readonly reveal?: boolean;
 }
 
@@ -28,6 +30,7 @@ function bannerOf(page: Page): Banner | undefined {
   const last = run.checkpoints.reduce((step, checkpoint) => Math.max(step, checkpoint.step), 0);
   const from = last > 0 ? `Resume goes on from the checkpoint of step ${formatStep(last)}.` : '';
   const resume = canResume(page);
+  const resumeOnCpu = resume && isOnGpu(run);
   switch (liveStatus) {
     case 'failed':
       return {
@@ -38,6 +41,7 @@ function bannerOf(page: Page): Banner | undefined {
           from || 'There is no checkpoint yet: mend the cause in the config, then pretrain again.',
         ].join('\n'),
         resume,
+        resumeOnCpu,
         reveal: true,
       };
     case 'crashed':
@@ -49,10 +53,9 @@ function bannerOf(page: Page): Banner | undefined {
           (from
             ? `${from} The result is the same, bit for bit, as if nothing had happened.`
             : 'There was no checkpoint yet: Resume begins anew, with the same seed. trainer.log in the run folder may say why it died.') +
-          (isOnGpu(run)
-            ? ' If it was the GPU’s driver that took it down, "Resume on the CPU" goes on without it.'
-            : ''),
+          (resumeOnCpu ? ' If it was the GPU’s driver that took it down, the CPU goes on without it.' : ''),
         resume,
+        resumeOnCpu,
         reveal: true,
       };
     case 'stopped':
@@ -87,7 +90,7 @@ export function banner(page: Page) {
   return [bannerOf(page), collapseOf(page)].map((shown) => (shown ? painted(shown) : nothing));
 }
 
-function painted({ level, title, text, resume, reveal }: Banner): TemplateResult {
+function painted({ level, title, text, resume, resumeOnCpu, reveal }: Banner): TemplateResult {
   return html`<div class="banner" data-level=${level} role=${level === 'error' ? 'alert' : 'status'}>
     ${icon(icons[level])}
     <div>
@@ -96,6 +99,7 @@ function painted({ level, title, text, resume, reveal }: Banner): TemplateResult
     </div>
     <div class="banner-actions">
       ${resume ? html`<button class="action primary" @click=${() => send(resumeAction)}>Resume</button>` : nothing}
+      ${resumeOnCpu ? html`<button class="action" @click=${() => send(resumeOnCpuAction)}>Resume on the CPU</button>` : nothing}
       ${reveal ? html`<button class="action" @click=${() => send(revealAction)}>Reveal run folder</button>` : nothing}
     </div>
   </div>`;

@@ -31,6 +31,7 @@ export const canResume = ({ run, liveStatus, evaluating }: Page) =>
   liveStatus === 'paused' || (!isLive(liveStatus) && !evaluating && canGoOn(run, liveStatus));
 
 export const resumeAction: FromDashboard = { type: 'command', command: 'resume' };
+export const resumeOnCpuAction: FromDashboard = { type: 'command', command: 'resumeOnCpu' };
 export const revealAction: FromDashboard = { type: 'command', command: 'reveal' };
 
 function actions(page: Page): Action[] {

@@ -715,6 +715,17 @@ describe('states', () => {
     expect((await sent('command')).map(({ command }) => command)).toEqual(['resume']);
   });
 
+  it('offer the CPU to a run that its GPU may have ended', async () => {
+    const { page, sent, snapshot } = await open();
+    const alert = page.getByRole('alert');
+    await snapshot(running, 'crashed');
+    expect(await alert.getByRole('button', { name: 'Resume on the CPU' }).count()).toBe(0);
+    const onGpu = journal([launched(100, { engine: 'onnxruntime 1.30.0, WebGPU' }), metricRow(10, 100)]);
+    await snapshot(onGpu, 'crashed');
+    await alert.getByRole('button', { name: 'Resume on the CPU' }).click();
+    expect((await sent('command')).map(({ command }) => command)).toEqual(['resumeOnCpu']);
+  });
+
   it('keep what was known when the run is lost, and go on when it comes back', async () => {
     const { page, post, snapshot } = await openRunning();
     await post({ type: 'lost', message: 'There is no run in /runs/one any more.' });
