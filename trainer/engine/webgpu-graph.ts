@@ -2,6 +2,7 @@
  * A graph in the ops that ONNX Runtime's WebGPU provider has kernels for. An op that it lacks would run on the CPU, and what
  * that reads and writes would cross over and back in every step.
  */
+import { util } from '@tensorflow/tfjs-core';
 import { createGraph, type Graph, type Node, type Value } from './graph';
 import { cast, shaped } from './lower/kernel';
 import type { LoweredGraph } from './model';
@@ -73,12 +74,13 @@ const others: Readonly<Record<string, Write>> = {
     return cast(graph, rest, out.dtype);
   },
 
-  /** Of tensors of one shape: the kernel fails where one is repeated along the last of three axes. */
+  /** Of tensors of one shape: the kernel fails for some that are repeated. */
   Pow({ inputs, outputs: [out] }, graph) {
+    const like = out!.shape;
     const whole = inputs.map((value) =>
-      [1, size(out!.shape)].includes(size(value.shape))
+      util.arraysEqual([...value.shape], [...like])
         ? value
-        : graph.node('Expand', [value, graph.ints(out!.shape)], shaped(out!.shape, value.dtype)),
+        : graph.node('Expand', [value, graph.ints(like)], { ...value, shape: like }),
     );
     return graph.node('Pow', whole, out!);
   },

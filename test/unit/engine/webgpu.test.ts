@@ -48,6 +48,11 @@ if (!isOnDriver('swiftShader')) {
         { name: 'mod', f: (a, b) => tf.mod(a, b), inputs: [float([4, 5]), float([4, 5], 2, 0.5, 2)] },
         { name: 'mod of integers', f: (a, b) => tf.mod(a, b), inputs: [int([4, 5], 1, -9, 9), int([4, 5], 2, 1, 4)] },
         {
+          name: 'pow of a number',
+          f: (a, b) => tf.pow(a, b),
+          inputs: [float([4, 5], 1, 0.5, 2), float([], 2, 0.5, 2)],
+        },
+        {
           name: 'pow along the last of three axes',
           f: (a, b) => tf.pow(a, b),
           inputs: [float([2, 3, 4], 1, 0.5, 2), float([2, 3, 1], 2, 0.5, 2)],
