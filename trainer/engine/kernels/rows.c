@@ -3,24 +3,11 @@
 #include "pool.h"
 #include "rows.h"
 #include <math.h>
-#include <string.h>
 
 /* Elements that one task goes through: enough to be worth handing out, few enough to stay in the cache. */
 enum { CHUNK = 1 << 14 };
 
 INLINE size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-/* A vector from fewer floats, and back: what lies beyond the end of a row. */
-INLINE Vector loadSome(const float *from, size_t count) {
-  float values[LANES] = {0};
-  memcpy(values, from, count * sizeof(float));
-  return load(values);
-}
-INLINE void storeSome(float *to, Vector value, size_t count) {
-  float values[LANES];
-  store(values, value);
-  memcpy(to, values, count * sizeof(float));
-}
 
 /* --- elementwise --- */
 

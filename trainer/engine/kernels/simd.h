@@ -5,6 +5,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(__aarch64__)
 #include <arm_neon.h>
@@ -34,6 +35,18 @@ typedef float UnalignedVector __attribute__((vector_size(LANES * sizeof(float)),
 INLINE Vector load(const float *from) { return *(const UnalignedVector *)from; }
 INLINE void store(float *to, Vector value) { *(UnalignedVector *)to = value; }
 INLINE Vector splat(float value) { return (Vector){0} + value; }
+
+/* A vector from fewer floats, and back: what lies beyond the end of a row. */
+INLINE Vector loadSome(const float *from, size_t count) {
+  float values[LANES] = {0};
+  memcpy(values, from, count * sizeof(float));
+  return load(values);
+}
+INLINE void storeSome(float *to, Vector value, size_t count) {
+  float values[LANES];
+  store(values, value);
+  memcpy(to, values, count * sizeof(float));
+}
 
 /* a where a comparison holds, else b. */
 INLINE Vector choose(IntVector holds, Vector a, Vector b) {
