@@ -120,7 +120,7 @@ function factorsAfterGemms(nodes: readonly Node[], scalars: Scalars, outputs: re
 }
 
 /** Of a product, how many inputs it has without an addend. */
-const factorsOf = ({ type }: Node) => ({ Gemm: 2, WindowProduct: 3 })[type];
+const factorsOf = ({ type }: Node) => ({ Gemm: 2, WindowProduct: 3, WinogradProduct: 2 })[type];
 
 /** The products without an addend that are read once, by the name of their result. */
 function plainProducts(nodes: readonly Node[], outputs: readonly Value[]): Map<string, Node> {

@@ -259,16 +259,41 @@ enum { INNER_DEPTH = 256, INNER_TASKS = 16, INNER_PARTS_FLOATS = 1 << 20 };
 /* Floats from panel to panel of a packed left matrix: off the powers of two, whose multiples share a set of the cache. */
 enum { PANEL = (INNER_DEPTH + 2) * TILE_ROWS };
 
+/* Sums [m, n] of each part of an inner axis: those of the first are where the result goes, `others` [count - 1, m, n]. */
+typedef struct {
+  size_t count, m, n;
+  float *others;
+  Result to;
+} Partial;
+
+static Partial partialSums(size_t count, size_t m, size_t n, Result to) {
+  float *others = count > 1 ? scratch(SLOT_SHARED, (count - 1) * m * n * sizeof(float)) : NULL;
+  return (Partial){count, m, n, others, to};
+}
+static Result partOf(const Partial *sums, size_t part) {
+  return part == 0 ? sums->to : (Result){sums->others + (part - 1) * sums->m * sums->n, sums->n};
+}
+static void addRowOfParts(void *argument, size_t row) {
+  const Partial *sums = argument;
+  float *restrict to = sums->to.data + row * sums->to.row;
+  for (size_t part = 1; part < sums->count; part++) {
+    const Result other = partOf(sums, part);
+    const float *restrict from = other.data + row * other.row;
+    for (size_t i = 0; i < sums->n; i++) to[i] += from[i];
+  }
+}
+static void addParts(const Pool *pool, Partial sums) {
+  if (sums.count > 1) each(pool, sums.m, addRowOfParts, &sums);
+}
+
 typedef struct {
   size_t k, m, n;
   const Rows *left;
   Matrix right;
   float alpha;
   int more;
-  Result to;
   size_t depth;        /* of the inner axis in a part */
-  size_t parts;        /* of the inner axis */
-  float *sums;         /* of all parts but the first: [parts - 1, m, n] */
+  Partial sums;
   size_t tileM, tileN; /* of the result in a task */
   size_t across;
 } InnerWork;
@@ -299,7 +324,7 @@ static void multiplyInner(void *argument, size_t index) {
   const size_t tiles = parts(work->m, work->tileM) * work->across, part = index / tiles, tile = index % tiles;
   const size_t m0 = tile / work->across * work->tileM, n0 = tile % work->across * work->tileN;
   const size_t rows = least(work->tileM, work->m - m0), columns = least(work->tileN, work->n - n0);
-  const Result to = part == 0 ? work->to : (Result){work->sums + (part - 1) * work->m * work->n, work->n};
+  const Result to = partOf(&work->sums, part);
   float *left = scratch(SLOT_LEFT, parts(rows, TILE_ROWS) * PANEL * sizeof(float));
   float *right = scratch(SLOT_RIGHT, paddedColumns(columns) * INNER_DEPTH * sizeof(float));
   const size_t first = part * work->depth, end = least(first + work->depth, work->k);
@@ -325,15 +350,6 @@ static void multiplyInner(void *argument, size_t index) {
   }
 }
 
-static void addParts(void *argument, size_t row) {
-  const InnerWork *work = argument;
-  float *restrict to = work->to.data + row * work->to.row;
-  for (size_t part = 1; part < work->parts; part++) {
-    const float *restrict sums = work->sums + ((part - 1) * work->m + row) * work->n;
-    for (size_t i = 0; i < work->n; i++) to[i] += sums[i];
-  }
-}
-
 static InnerProduct multipliedInner;
 static void multipliedInner(const Pool *pool, size_t k, size_t n, const Rows *left, Matrix right, float alpha, int more,
                             Result to) {
@@ -352,8 +368,7 @@ static void multipliedInner(const Pool *pool, size_t k, size_t n, const Rows *le
   const size_t tileM = parts(parts(m, down), TILE_ROWS) * TILE_ROWS, tileN = parts(parts(n, across), LANES) * LANES;
   down = parts(m, tileM);
   across = parts(n, tileN);
-  float *sums = among > 1 ? scratch(SLOT_SHARED, (among - 1) * m * n * sizeof(float)) : NULL;
-  InnerWork work = {k, m, n, left, right, alpha, more, to, depth, among, sums, tileM, tileN, across};
+  InnerWork work = {k, m, n, left, right, alpha, more, depth, partialSums(among, m, n, to), tileM, tileN, across};
   each(pool, among * down * across, multiplyInner, &work);
-  if (among > 1) each(pool, m, addParts, &work);
+  addParts(pool, work.sums);
 }

@@ -6,6 +6,7 @@
 #include "optimizer.c"
 #include "rows.c"
 #include "windows.c"
+#include "winograd.c"
 #include "kernels.h"
 
 #define TEXT(x) #x
@@ -29,6 +30,8 @@ const Kernels KERNELS = {
     .standardizeColumnsGrad = standardizeColumnsGrad,
     .windowProduct = windowProduct,
     .windowInnerProduct = windowInnerProduct,
+    .winogradProduct = winogradProduct,
+    .winogradInnerProduct = winogradInnerProduct,
     .adamw = adamw,
     .squaredNorm = squaredNorm,
 };

@@ -8,6 +8,7 @@
 #include "optimizer.h"
 #include "rows.h"
 #include "windows.h"
+#include "winograd.h"
 
 typedef struct {
   const char *name;
@@ -23,6 +24,8 @@ typedef struct {
   StandardizeColumnsOp *standardizeColumns;
   StandardizeColumnsGradOp *standardizeColumnsGrad;
   WindowOp *windowProduct, *windowInnerProduct;
+  WinogradProduct *winogradProduct;
+  WinogradInnerProduct *winogradInnerProduct;
   AdamwOp *adamw;
   SquaredNorm *squaredNorm;
 } Kernels;

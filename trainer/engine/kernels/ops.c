@@ -117,7 +117,7 @@ typedef struct {
   const Op *op;
   OrtApi api;
   float alpha, eps, mean, scale, beta1, beta2;
-  int64_t transA, transB, heads, batch, from, places;
+  int64_t transA, transB, heads, batch, from, places, top, left, height, width, turned;
 } Kernel;
 
 /* One run of it. */
@@ -336,6 +336,36 @@ static void runWindowInnerProduct(Call *call) {
   if (!call->failure) kernels->windowInnerProduct(&call->pool, work);
 }
 
+/* x [B, H, W, C], convolved to [B, height, width, outputs]. */
+static Convolution convolutionOf(const Call *call, size_t height, size_t width, size_t outputs) {
+  const Tensor *x = &call->in[0];
+  return (Convolution){.batch = x->dims[0],
+                       .height = x->dims[1],
+                       .width = x->dims[2],
+                       .channels = x->dims[3],
+                       .outHeight = height,
+                       .outWidth = width,
+                       .outputs = outputs,
+                       .top = call->kernel->top,
+                       .left = call->kernel->left,
+                       .x = x->data};
+}
+/* x, a kernel [3, 3, C, outputs], or `turned` [3, 3, outputs, C], and maybe an addend [outputs]. */
+static void runWinogradProduct(Call *call) {
+  const Kernel *kernel = call->kernel;
+  const Tensor *g = &call->in[1];
+  const Convolution work = convolutionOf(call, kernel->height, kernel->width, g->dims[kernel->turned ? 2 : 3]);
+  float *y = output(call, 0, (int64_t[]){work.batch * work.outHeight * work.outWidth, work.outputs}, 2);
+  if (!call->failure) kernels->winogradProduct(&call->pool, work, g->data, kernel->turned, call->in[2].data, y);
+}
+/* x and dy [B, height, width, outputs]. */
+static void runWinogradInnerProduct(Call *call) {
+  const Tensor *dy = &call->in[1];
+  const Convolution work = convolutionOf(call, dy->dims[1], dy->dims[2], dy->dims[3]);
+  float *to = output(call, 0, (int64_t[]){3, 3, work.channels, work.outputs}, 4);
+  if (!call->failure) kernels->winogradInnerProduct(&call->pool, work, dy->data, to);
+}
+
 /* The members of a pack, of which the inputs from `first` on hold the parameter, if `parameters`, and the gradient each. */
 static Member *membersOf(Call *call, size_t first, int parameters, size_t *count, size_t *size) {
   const size_t each = parameters ? 2 : 1;
@@ -434,6 +464,11 @@ static OrtStatus *createKernel(const OrtCustomOp *op, OrtApi api, const OrtKerne
   readInt(api, info, "batch", &kernel->batch);
   readInt(api, info, "from", &kernel->from);
   readInt(api, info, "places", &kernel->places);
+  readInt(api, info, "top", &kernel->top);
+  readInt(api, info, "left", &kernel->left);
+  readInt(api, info, "height", &kernel->height);
+  readInt(api, info, "width", &kernel->width);
+  readInt(api, info, "turned", &kernel->turned);
   *to = kernel;
   return NULL;
 }
@@ -488,6 +523,8 @@ static const Op ops[] = {
     OP("StandardizeColumnsGrad", 5, 0, 3, -1, 0, runStandardizeColumnsGrad),
     OP("WindowProduct", 4, 1, 1, 1, 0, runWindowProduct),
     OP("WindowInnerProduct", 3, 0, 1, 1, 0, runWindowInnerProduct),
+    OP("WinogradProduct", 3, 1, 1, -1, 0, runWinogradProduct),
+    OP("WinogradInnerProduct", 2, 0, 1, -1, 0, runWinogradInnerProduct),
     OP("Adamw", 4, 0, 3, -1, 1, runAdamw),
     OP("SquaredNorm", 1, 0, 1, -1, 1, runSquaredNorm),
     OP("After", 2, 0, 1, -1, 0, runAfter),

@@ -19,5 +19,5 @@ static inline void each(const Pool *pool, size_t count, Task *task, void *work) 
  * Memory of the calling thread, aligned to cache lines, that grows to the most floats ever asked of a slot and lives as
  * long as the thread. What a slot held before is lost.
  */
-enum { SLOT_LEFT, SLOT_RIGHT, SLOT_SHARED, SLOT_ROWS, SLOT_SCORES, SLOT_GRADIENTS, SLOT_MEMBERS, SLOTS };
+enum { SLOT_LEFT, SLOT_RIGHT, SLOT_SHARED, SLOT_SUMS, SLOT_ROWS, SLOT_SCORES, SLOT_GRADIENTS, SLOT_MEMBERS, SLOTS };
 void *scratch(int slot, size_t bytes);

@@ -4,7 +4,8 @@ import type { Graph, Value } from '../graph';
 import { size } from '../shapes';
 import { kernelNode, lower, reshape, shaped } from './kernel';
 import { matMul } from './matmul';
-import { inParts, join, pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
+import { inParts, join, MOST_CHANNELS, pick, pixelsOf, placesOf, seeing, seenBy, type Windows } from './window';
+import { winogradInnerProduct, winogradPays, winogradProduct, winogradProductGrad } from './winograd';
 
 type Shape = [number, number, number, number];
 interface Attributes {
@@ -24,17 +25,20 @@ function windowsOf(input: readonly number[], filter: readonly number[], attribut
 
 lower<Attributes, { x: Value; filter: Value }>('Conv2D', ({ x, filter }, graph, attributes) => {
   const windows = windowsOf(x.shape, filter.shape, attributes);
-  const [inputs, outputs] = filter.shape.slice(2) as [number, number];
-  const width = placesOf(windows) * inputs;
-  const matrix = reshape(graph, filter, [width, outputs]);
-  const product = windowProduct(graph, pixelsOf(graph, x), seenBy(windows), matrix); // [B * windows, out]
-  return reshape(graph, product, [x.shape[0]!, windows.outHeight, windows.outWidth, outputs]);
+  const { inChannels, outChannels } = windows;
+  const matrix = () => reshape(graph, filter, [placesOf(windows) * inChannels, outChannels]);
+  const product = winogradPays(graph, windows)
+    ? winogradProduct(graph, x, filter, windows)
+    : windowProduct(graph, pixelsOf(graph, x), seenBy(windows), matrix()); // [B * windows, out]
+  return reshape(graph, product, [x.shape[0]!, windows.outHeight, windows.outWidth, outChannels]);
 });
 
 lower<Attributes & { inputShape: number[] }, { dy: Value; filter: Value }>(
   'Conv2DBackpropInput',
   ({ dy, filter }, graph, { inputShape, ...attributes }) => {
     const windows = windowsOf(inputShape, filter.shape, attributes);
+    if (winogradPays(graph, windows))
+      return reshape(graph, winogradProductGrad(graph, dy, filter, windows), inputShape);
     const [inputs, outputs] = filter.shape.slice(2) as [number, number];
     const kernels = reshape(graph, filter, [1, placesOf(windows), inputs * outputs]);
     const phases = seeing(windows).filter(({ pixels, places }) => pixels.length > 0 && places.length > 0);
@@ -60,13 +64,11 @@ lower<Attributes & { filterShape: number[] }, { x: Value; dy: Value }>(
   'Conv2DBackpropFilter',
   ({ x, dy }, graph, { filterShape, ...attributes }) => {
     const windows = windowsOf(x.shape, filterShape, attributes);
+    if (winogradPays(graph, windows)) return winogradInnerProduct(graph, x, dy, windows);
     const matrix = windowInnerProduct(graph, pixelsOf(graph, x), seenBy(windows), pixelsOf(graph, dy));
     return reshape(graph, matrix, filterShape);
   },
 );
-
-/** As in kernels/windows.c: what is outside of an image has so many zeros. */
-const MOST_CHANNELS = 8192;
 
 /** What windows see of x [B, P, C], `seen` [windows * places], times a matrix [places * C, O] -> [B * windows, O]. */
 function windowProduct(graph: Graph, x: Value, seen: readonly number[], matrix: Value): Value {

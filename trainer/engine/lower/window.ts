@@ -9,6 +9,9 @@ import { reshape, shaped } from './kernel';
 
 /** As tfjs works it out from strides, padding and shapes. */
 export interface Windows {
+  readonly batchSize: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
   readonly inHeight: number;
   readonly inWidth: number;
   readonly outHeight: number;
@@ -21,6 +24,9 @@ export interface Windows {
 }
 
 const OUTSIDE = -1;
+
+/** As in kernels/windows.c: what is outside of an image has so many zeros there. */
+export const MOST_CHANNELS = 8192;
 
 /** A grid's points, row by row. */
 const grid = (height: number, width: number) =>
