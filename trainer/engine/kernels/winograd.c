@@ -62,13 +62,6 @@ INLINE void onBothSides(Transform *times, int side, int made, const Vector *x, V
   for (int i = 0; i < made; i++) times(half + i * side, 1, to + i * made, 1);
 }
 
-/* `left` floats of a row, to a vector at most, and back. */
-INLINE Vector loadUpTo(const float *from, size_t left) { return left >= LANES ? load(from) : loadSome(from, left); }
-INLINE void storeUpTo(float *to, Vector value, size_t left) {
-  if (left >= LANES) store(to, value);
-  else storeSome(to, value, left);
-}
-
 /* --- tiles --- */
 
 INLINE size_t tilesAcross(const Convolution *of) { return parts(of->outWidth, TILE); }
@@ -105,7 +98,7 @@ static void transformImage(const Convolution *of, size_t tile, size_t first, siz
   for (size_t c = 0; c < count; c += LANES) {
     Vector d[POINTS], v[POINTS];
 #pragma GCC unroll 16
-    for (int p = 0; p < POINTS; p++) d[p] = loadUpTo(pixels[p] + first + c, count - c);
+    for (int p = 0; p < POINTS; p++) d[p] = loadSome(pixels[p] + first + c, count - c);
     onBothSides(timesBt, SEEN, SEEN, d, v);
 #pragma GCC unroll 16
     for (int p = 0; p < POINTS; p++) store(to + p * stride + c, v[p]);
@@ -146,7 +139,7 @@ static void transformKernel(void *argument, size_t index) {
         for (int p = 0; p < PLACES && firstOuter + i < outer; p++) {
           const int place = work->turned ? PLACES - 1 - p : p;
           const float *from = work->kernel + (place * outer + firstOuter + i) * inner + firstInner;
-          g[p] = loadUpTo(from, inner - firstInner);
+          g[p] = loadSome(from, inner - firstInner);
         }
         onBothSides(timesG, KERNEL, SEEN, g, u);
         for (int p = 0; p < POINTS; p++) points[p][i] = u[p];
@@ -170,10 +163,10 @@ static void transformBack(const WinogradWork *work, size_t tile, size_t n, size_
 #pragma GCC unroll 16
     for (int p = 0; p < POINTS; p++) points[p] = load(m + p * stride + j);
     onBothSides(timesAt, SEEN, TILE, points, y);
-    const Vector addend = work->addend ? loadUpTo(work->addend + n + j, width - j) : (Vector){0};
+    const Vector addend = work->addend ? loadSome(work->addend + n + j, width - j) : (Vector){0};
     for (size_t i = 0; i < rows; i++)
       for (size_t k = 0; k < columns; k++)
-        storeUpTo(to + (i * of->outWidth + k) * of->outputs + j, y[i * TILE + k] + addend, width - j);
+        storeSome(to + (i * of->outWidth + k) * of->outputs + j, y[i * TILE + k] + addend, width - j);
   }
 }
 
@@ -241,7 +234,7 @@ static void transformGradient(const WinogradInnerWork *work, size_t tile, size_t
   for (size_t j = 0; j < width; j += LANES) {
     Vector dy[TILE * TILE], z[POINTS];
 #pragma GCC unroll 4
-    for (int p = 0; p < TILE * TILE; p++) dy[p] = loadUpTo(pixels[p] + n + j, width - j);
+    for (int p = 0; p < TILE * TILE; p++) dy[p] = loadSome(pixels[p] + n + j, width - j);
     onBothSides(timesA, TILE, SEEN, dy, z);
 #pragma GCC unroll 16
     for (int p = 0; p < POINTS; p++) store(to + p * stride + j, z[p]);
@@ -287,7 +280,7 @@ static void multiplyTilesInner(void *argument, size_t index) {
       for (size_t p = 0; p < POINTS; p++) u[p] = load(sums + p * sumsStride + c * sumsRow + n);
       onBothSides(timesGt, SEEN, KERNEL, u, g);
       for (size_t p = 0; p < PLACES; p++)
-        storeUpTo(to.data + (p * of->channels + c0 + c) * to.row + n0 + n, g[p], outputs - n);
+        storeSome(to.data + (p * of->channels + c0 + c) * to.row + n0 + n, g[p], outputs - n);
     }
 }
 
