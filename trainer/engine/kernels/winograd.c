@@ -199,7 +199,8 @@ static void multiplyTiles(void *argument, size_t index) {
 }
 
 static WinogradProduct winogradProduct;
-static void winogradProduct(const Pool *pool, Convolution of, const float *kernel, int turned, const float *addend, float *y) {
+static void winogradProduct(const Pool *pool, Convolution of, const float *kernel, int turned, const float *addend,
+                            float *y) {
   const size_t depth = paddedColumns(of.channels), columns = paddedColumns(of.outputs);
   float *transformed = scratch(SLOT_SHARED, POINTS * depth * columns * sizeof(float));
   size_t tiles = MOST_TILES;

@@ -1,6 +1,7 @@
 /*
  * Convolutions of 3 x 3 kernels in strides of 1, in 4/9 of the multiplications. Images have their channels last; `top` and
- * `left` are the padding before the first row and column, which may be negative.
+ * `left` are the padding before the first row and column, which may be negative. Where an image is not finite, all pixels
+ * of the tiles that see it may be NaN.
  */
 #pragma once
 #include "pool.h"
