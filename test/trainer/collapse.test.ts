@@ -53,10 +53,10 @@ describe('the health of a representation', () => {
   });
 
   it('is warned of when updates are so large that SimCLR’s embeddings fall into one', async () => {
-    const { run } = await train(collapsing({ ...contrast, steps: 300, optimizer: { baseLr: 100, warmup: 0 } }));
+    const { run } = await train(collapsing({ ...contrast, steps: 300, optimizer: { baseLr: 300, warmup: 0 } }));
     const found = warnings(run).filter(({ level }) => level === 'warning');
     expect(found.length).toBeGreaterThan(0);
-    for (const { message } of found) expect(message).toMatch(/lower pretrain\.optimizer\.baseLr, now 100/i);
+    for (const { message } of found) expect(message).toMatch(/lower pretrain\.optimizer\.baseLr, now 300/i);
   });
 
   it('is not warned of again when the run was killed and resumed', async () => {
