@@ -25,8 +25,7 @@ const node = {
   platform: 'node',
   target: 'node20.9',
   mainFields: ['module', 'main'],
-  // node-fetch is what tfjs would use in a Node without fetch, and an eighth of the trainer.
-  external: ['vscode', 'onnxruntime-node', 'sharp', 'node-fetch'],
+  external: ['vscode', 'onnxruntime-node', 'sharp'],
 };
 
 const nodeModule = (entry, outfile) => ({
