@@ -129,15 +129,18 @@ export function runtime(): Runtime {
 
 /**
  * By default the runtime gives a free block of memory away whole, be it nearly twice what is asked for. From this many bytes
- * on the rest is kept: a step of DINO then takes a tenth less.
+ * on the rest is kept for another.
  */
 const LEAST_KEPT_BYTES = 1 << 16;
 
-/** The memory of all CPU sessions that ask for it. */
+/** The memory of all CPU sessions that ask for it, which one leaves to the next; the system has it back when the process ends. */
 function registerArena(api: Api, env: Pointer, memory: Pointer): void {
   const arena = made(api, (out) => api.createArenaConfig(['max_dead_bytes_per_chunk'], [LEAST_KEPT_BYTES], 1, out));
-  check(api, api.registerAllocator(env, memory, arena));
-  api.releaseArenaConfig(arena);
+  try {
+    check(api, api.registerAllocator(env, memory, arena));
+  } finally {
+    api.releaseArenaConfig(arena);
+  }
 }
 
 /**

@@ -75,7 +75,7 @@ static void attendHead(void *argument, size_t index) {
   float *scores = scratch(SLOT_SCORES, QUERIES * work->tokens * sizeof(float));
   float *y = work->y + image * queries * work->width + index % work->heads * head.width;
   for (size_t first = 0; first < queries; first += QUERIES) {
-    const size_t count = queries - first < QUERIES ? queries - first : QUERIES;
+    const size_t count = least(queries - first, QUERIES);
     score(work, &head, first, count, scores);
     for (size_t i = 0; i < count; i++) {
       float *row = scores + i * work->tokens;
@@ -106,7 +106,7 @@ static void attendHeadGrad(void *argument, size_t index) {
   float *dq = work->dqkv + (head.q - work->qkv), *dk = work->dqkv + (head.k - work->qkv), *dv = dk + work->width;
   for (size_t i = 0; i < work->from; i++) memset(dq - (i + 1) * head.row, 0, head.width * sizeof(float));
   for (size_t first = 0; first < queries; first += QUERIES) {
-    const size_t count = queries - first < QUERIES ? queries - first : QUERIES;
+    const size_t count = least(queries - first, QUERIES);
     score(work, &head, first, count, weights);
     const Dense gradients = dense(dy + first * work->width, work->width, head.width);
     multiplied(NULL, count, tokens, &gradients.rows, (Matrix){head.v, 1, head.row}, 1, (Addend){0},

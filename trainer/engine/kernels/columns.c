@@ -24,7 +24,7 @@ static void addPart(void *argument, size_t part) {
 
 /* The sums [sums, columns] of all rows, in memory of this thread. */
 static float *addUp(const Pool *pool, ColumnPass pass) {
-  pass.parts = pass.rows < ROW_PARTS ? pass.rows : ROW_PARTS;
+  pass.parts = least(pass.rows, ROW_PARTS);
   const size_t count = pass.sums * pass.columns;
   pass.partial = scratch(SLOT_SHARED, pass.parts * count * sizeof(float));
   each(pool, pass.parts, addPart, &pass);
@@ -65,7 +65,7 @@ typedef struct {
 static void affineRows(void *argument, size_t task) {
   const Affine *work = argument;
   const size_t columns = work->columns, first = task * work->perTask;
-  const size_t end = first + work->perTask < work->rows ? first + work->perTask : work->rows;
+  const size_t end = least(first + work->perTask, work->rows);
   const float *restrict a = work->a, *restrict b = work->b, *restrict c = work->c;
   for (size_t row = first; row < end; row++) {
     const float *restrict x = work->x + row * columns;
@@ -81,7 +81,7 @@ static void affineRows(void *argument, size_t task) {
 static void affine(const Pool *pool, Affine work) {
   if (work.columns == 0) return;
   work.perTask = work.columns < 1 << 14 ? (1 << 14) / work.columns : 1;
-  each(pool, (work.rows + work.perTask - 1) / work.perTask, affineRows, &work);
+  each(pool, parts(work.rows, work.perTask), affineRows, &work);
 }
 
 static void standardizeColumns(const Pool *pool, StandardizeColumns work) {

@@ -8,14 +8,9 @@
 
 enum { FOLDED_COLUMNS = 64 };
 
-INLINE size_t columnsFrom(size_t first, size_t outputs) {
-  return outputs - first < FOLDED_COLUMNS ? outputs - first : FOLDED_COLUMNS;
-}
-INLINE size_t foldedTasks(size_t outputs) { return (outputs + FOLDED_COLUMNS - 1) / FOLDED_COLUMNS; }
-
 static void foldColumns(void *argument, size_t task) {
   const FoldNorm *work = argument;
-  const size_t first = task * FOLDED_COLUMNS, width = columnsFrom(first, work->outputs);
+  const size_t first = task * FOLDED_COLUMNS, width = least(FOLDED_COLUMNS, work->outputs - first);
   float move[FOLDED_COLUMNS];
   for (size_t j = 0; j < width; j++) move[j] = work->bias[first + j];
   for (size_t k = 0; k < work->inputs; k++) {
@@ -32,7 +27,7 @@ static void foldColumns(void *argument, size_t task) {
   }
 }
 
-static void foldNorm(const Pool *pool, FoldNorm work) { each(pool, foldedTasks(work.outputs), foldColumns, &work); }
+static void foldNorm(const Pool *pool, FoldNorm work) { each(pool, parts(work.outputs, FOLDED_COLUMNS), foldColumns, &work); }
 
 typedef struct {
   FoldNormGrad given;
@@ -42,7 +37,7 @@ typedef struct {
 static void foldGradColumns(void *argument, size_t task) {
   const FoldGradWork *work = argument;
   const FoldNormGrad *given = &work->given;
-  const size_t first = task * FOLDED_COLUMNS, width = columnsFrom(first, given->outputs);
+  const size_t first = task * FOLDED_COLUMNS, width = least(FOLDED_COLUMNS, given->outputs - first);
   float *dScale = work->sums + 2 * task * given->inputs, *dShift = dScale + given->inputs;
   float dMove[FOLDED_COLUMNS] = {0}; /* over `inputs`, so that it is the bias's gradient too; zero beyond the width */
   for (size_t k = 0; k < given->inputs; k++) {
@@ -67,7 +62,7 @@ static void foldGradColumns(void *argument, size_t task) {
 }
 
 static void foldNormGrad(const Pool *pool, FoldNormGrad given) {
-  const size_t tasks = foldedTasks(given.outputs), inputs = given.inputs;
+  const size_t tasks = parts(given.outputs, FOLDED_COLUMNS), inputs = given.inputs;
   FoldGradWork work = {given, scratch(SLOT_SHARED, tasks * 2 * inputs * sizeof(float))};
   each(pool, tasks, foldGradColumns, &work);
   for (size_t k = 0; k < inputs; k++) {

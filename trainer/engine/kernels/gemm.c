@@ -14,9 +14,6 @@ enum { BLOCK_ROWS = 8 * TILE_ROWS };
 /* Among how many the packing of a piece of the right matrix is shared out, and at least a product. */
 enum { PACKERS = 8, TASKS = 16 };
 
-INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
-INLINE size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
-
 typedef Vector Tile[TILE_ROWS][TILE_VECTORS];
 
 /* tile += the product of TILE_ROWS rows, `step` apart from element to element, and packed columns; `vectors` is constant. */

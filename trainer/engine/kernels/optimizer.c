@@ -44,7 +44,7 @@ static void updateTask(void *argument, size_t task) {
   const Adamw *work = argument;
   EACH_MEMBER(work->members, work->count, task, update(work, member, range);)
 }
-static void adamw(const Pool *pool, Adamw work) { each(pool, (work.size + VALUES - 1) / VALUES, updateTask, &work); }
+static void adamw(const Pool *pool, Adamw work) { each(pool, parts(work.size, VALUES), updateTask, &work); }
 
 typedef struct {
   size_t count;
@@ -67,7 +67,7 @@ static void normTask(void *argument, size_t task) {
   work->sums[task] = total;
 }
 static float squaredNorm(const Pool *pool, size_t count, size_t size, const Member *members) {
-  const size_t tasks = (size + VALUES - 1) / VALUES;
+  const size_t tasks = parts(size, VALUES);
   double *sums = scratch(SLOT_SHARED, tasks * sizeof(double)), total = 0;
   NormWork work = {count, members, sums};
   each(pool, tasks, normTask, &work);

@@ -10,6 +10,10 @@ typedef struct Pool {
   const void *context;
 } Pool;
 
+/* In how many parts work is cut, the last of them maybe smaller. */
+static inline size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
+static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
 static inline void each(const Pool *pool, size_t count, Task *task, void *work) {
   if (pool && count > 1) pool->run(pool, count, task, work);
   else for (size_t i = 0; i < count; i++) task(work, i);
