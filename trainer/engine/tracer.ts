@@ -18,13 +18,13 @@ let current: Graph | undefined;
 let values = new WeakMap<object, Value>();
 const hostReads: Error[] = [];
 
-const randomOp = /\b(random\w*|truncatedNormal|multinomial|dropout)__op/;
+/** As tfjs names the scopes of its ops. */
+const randomOp = /^(random\w*|truncatedNormal|multinomial|dropout)__op$/;
 
 /** The tfjs side: every tensor is a name in the graph being recorded. */
 class TraceBackend extends KernelBackend {
   override write(data: unknown, shape: number[], dtype: DataType): object {
-    const drawn = randomOp.exec(new Error().stack ?? '');
-    if (drawn)
+    if (engine().state.scopeStack.some(({ name }) => randomOp.test(name)))
       throw new Error('a random draw would be frozen into the program; draw on the host and pass it as an input');
     const dataId = {};
     values.set(dataId, constantOf(data as ArrayLike<number>, shape, dtype));
