@@ -5,7 +5,15 @@ export { evalBatches, subset, type EvalBatch, type ImageSet, type Statistics } f
 export type { CorruptionKey } from './tasks';
 export { createCorrupter, corruptedPixels, type Corrupter } from './corrupter';
 export { constantsFor, corruptions, type CorruptionName, type Severity } from './corruptions/index';
-export { createLoader, loaderThreads, stepsPerEpoch, type Batch, type Loader, type LoaderOptions } from './loader';
+export {
+  createLoader,
+  loaderThreads,
+  startLoaderThreads,
+  stepsPerEpoch,
+  type Batch,
+  type Loader,
+  type LoaderOptions,
+} from './loader';
 export { viewBatches, type ViewBatchOptions } from './view-batches';
 export type { Transform, ViewSpec } from './transform';
 export { secondsOfViews } from './view-cost';

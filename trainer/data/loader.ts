@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { random } from '../random/random';
 import { DataError, plural } from './errors';
-import { createPool } from './pool';
+import { createPool, type Pool } from './pool';
 import type { ImageSet } from './set';
 import type { ViewsResult } from './tasks';
 import type { ViewSpec } from './transform';
@@ -25,6 +25,8 @@ export interface LoaderOptions<Name extends string = string> {
   readonly totalSteps?: number;
   /** 0 draws in the calling thread; by default `loaderThreads`: half the cores, at most 4. */
   readonly threads?: number;
+  /** Threads that are there already, instead; they end with the loader. */
+  readonly pool?: Pool;
   /** The config field to name when the batch does not fit the set. */
   readonly field?: string;
 }
@@ -50,6 +52,9 @@ export interface Loader<Name extends string = string> {
 /** Threads that draw views unless told otherwise. */
 export const loaderThreads = (): number => Math.max(1, Math.min(4, availableParallelism() >> 1));
 
+/** The threads of a loader that is yet to come: they take as long to start as a small model to compile. */
+export const startLoaderThreads = (): Pool => createPool({ threads: loaderThreads() });
+
 /** Full batches in one pass over the set. */
 export function stepsPerEpoch(size: number, batchSize: number): number {
   return Math.floor(size / batchSize);
@@ -62,9 +67,8 @@ export function createLoader<Name extends string>(options: LoaderOptions<Name>):
       `${field} is ${batchSize} but there ${set.size === 1 ? 'is' : 'are'} only ${plural(set.size, 'training image')}. Lower ${field} to at most ${set.size}, or give more images (data.source, data.train)`,
     );
   }
-  const threads = options.threads ?? loaderThreads();
-  const pool = createPool({ threads, workerFile: set.workerFile });
-  const ahead = Math.max(1, threads) * 2;
+  const pool = options.pool ?? createPool({ threads: options.threads ?? loaderThreads(), workerFile: set.workerFile });
+  const ahead = Math.max(1, pool.threads) * 2;
   const perEpoch = stepsPerEpoch(set.size, batchSize);
   const pending: { step: number; indices: Int32Array; drawn: Promise<ViewsResult> }[] = [];
   let prepared = startStep;

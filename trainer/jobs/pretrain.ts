@@ -1,7 +1,7 @@
 /** Pretraining, from the first image to the last checkpoint. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RunStatus } from '../../protocol/events';
-import { createLoader, type Batch, type ImageSet } from '../data/index';
+import { createLoader, startLoaderThreads, type Batch, type ImageSet } from '../data/index';
 import { checkSet, createMethod } from '../methods/index';
 import { trainingProgram } from '../methods/training';
 import { learningRate } from '../nn/schedule';
@@ -36,7 +36,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
 
   emit({ type: 'status', status: 'running', reason: 'Opening the images' });
   checkMemory(config);
-  const { data: opened, prepared } = await openAndPrepare(session);
+  const { data: opened, prepared, pool } = await openAndPrepare(session);
   const { engine, fallback, method, checkpoint, damaged, state, program } = prepared;
   const data = checkpoint ? asTrained(session, opened, checkpoint) : opened;
   const images = withoutLabels(data.unlabelled ?? data.train);
@@ -58,6 +58,7 @@ export async function pretrain(session: Session): Promise<RunStatus> {
     startStep: from,
     totalSteps: total,
     field: 'pretrain.batchSize',
+    pool,
   });
   // Compiled when first needed: the first point of the loss should not wait for them.
   const painter = once(() => createPainter(engine, method, data, seed, state));
@@ -186,9 +187,13 @@ export async function pretrain(session: Session): Promise<RunStatus> {
   }
 }
 
-/** Decoding is the work of other threads, so this one compiles meanwhile. When one of the two fails, nothing is left of the other. */
+/**
+ * Decoding is the work of other threads, so this one compiles meanwhile, and the loader's threads start. When something fails,
+ * nothing is left of the rest.
+ */
 async function openAndPrepare(session: Session) {
   const failed = new AbortController();
+  const pool = startLoaderThreads();
   const [opened, prepared] = await Promise.allSettled([
     openRunData(session, { signal: failed.signal, unlabelled: true }),
     prepare(session).catch((error: unknown) => {
@@ -197,8 +202,9 @@ async function openAndPrepare(session: Session) {
     }),
   ]);
   if (opened.status === 'fulfilled' && prepared.status === 'fulfilled') {
-    return { data: opened.value, prepared: prepared.value };
+    return { data: opened.value, prepared: prepared.value, pool };
   }
+  await pool.dispose();
   if (opened.status === 'fulfilled') opened.value.dispose();
   if (prepared.status === 'fulfilled') prepared.value.dispose();
   throw prepared.status === 'rejected' ? prepared.reason : (opened as PromiseRejectedResult).reason;
