@@ -1,6 +1,7 @@
 // Bundles every process of Tessera into dist/, and compiles the kernels of its CPU engine: `node esbuild.mjs [--watch] [--release]`.
 // --release leaves out source maps and minifies the host; that is what goes into the VSIX.
 import { build, context } from 'esbuild';
+import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { buildKernels } from './scripts/kernels.mjs';
@@ -37,6 +38,25 @@ const nodeModule = (entry, outfile) => ({
   banner: { js: requireBanner },
 });
 
+/**
+ * Lets a bundle know which it is, as TESSERA_BUILD: what it compiles and keeps is of use to no other. It is filled in afterwards,
+ * since it is the hash of everything else. @type {import('esbuild').Plugin}
+ */
+const namesItself = {
+  name: 'names itself',
+  setup({ initialOptions, onEnd }) {
+    const blank = 'x'.repeat(64);
+    initialOptions.define = { ...initialOptions.define, TESSERA_BUILD: JSON.stringify(blank) };
+    initialOptions.write = false;
+    onEnd(async ({ outputFiles }) => {
+      for (const { path, contents, text } of outputFiles ?? []) {
+        const hash = createHash('sha256').update(contents).digest('hex');
+        await writeFile(path, path.endsWith('.map') ? contents : text.replaceAll(blank, hash));
+      }
+    });
+  },
+};
+
 const bundles = [
   {
     ...node,
@@ -45,7 +65,7 @@ const bundles = [
     format: 'cjs',
     minify: flags.release,
   },
-  nodeModule('trainer/main.ts', 'dist/trainer.mjs'),
+  { ...nodeModule('trainer/main.ts', 'dist/trainer.mjs'), plugins: [namesItself] },
   nodeModule('trainer/cli.ts', 'dist/tessera.mjs'),
   nodeModule('trainer/data/worker.ts', 'dist/worker.mjs'),
   // Never packed, so what only drives an editor or bundles may stay in node_modules.

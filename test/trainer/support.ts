@@ -1,6 +1,7 @@
 /** Real trainers in temporary projects: what the tests of this folder share. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -14,6 +15,10 @@ export const trainerPath = resolve('dist/trainer.mjs');
 const cliPath = resolve('dist/tessera.mjs');
 
 const folders: string[] = [];
+/** Where the trainers of a test file keep compiled steps: not with those of whoever runs the tests. */
+export const graphs = mkdtempSync(join(tmpdir(), 'tessera-test-graphs-'));
+process.env.TESSERA_GRAPHS = graphs;
+folders.push(graphs);
 const feeds: Feed[] = [];
 const pids: number[] = [];
 afterAll(async () => {

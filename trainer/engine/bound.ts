@@ -3,7 +3,7 @@
  * has it. What of the state cannot be overwritten while a step runs is held twice: the step reads one and writes the other.
  */
 import { checkInputs, checkState } from './check';
-import type { StepGraph } from './model';
+import type { StepModel } from './model';
 import type { Handled, NativeSession, NativeTensor } from './native';
 import { inputName, stateName } from './trace';
 import type { DeviceState, HostTensors, ProgramSpec, Specs, TensorSpec, TypedArray } from './types';
@@ -21,9 +21,7 @@ export interface BoundState extends DeviceState {
 interface Binding {
   readonly session: NativeSession;
   readonly spec: ProgramSpec;
-  readonly graph: Omit<StepGraph, 'graph'>;
-  /** The state entries whose next values may be written where the old ones lie. */
-  readonly inPlace: ReadonlySet<string>;
+  readonly model: Omit<StepModel, 'bytes'>;
   readonly createHostTensor: (spec: TensorSpec) => NativeTensor;
   readonly createStateTensor: (spec: TensorSpec) => StateTensor;
 }
@@ -33,8 +31,9 @@ export interface BoundProgram {
   readonly dispose: () => void;
 }
 
-export function bind({ session, spec, graph, inPlace, createHostTensor, createStateTensor }: Binding): BoundProgram {
-  const { outputs, next, outputSpecs } = graph;
+export function bind({ session, spec, model, createHostTensor, createStateTensor }: Binding): BoundProgram {
+  const { outputs, next, outputSpecs } = model;
+  const inPlace = new Set(model.inPlace);
   const twice = Object.keys(next).filter((name) => !inPlace.has(name));
   const given = createTensors(spec.inputs, createHostTensor);
   const results = createTensors(outputSpecs, createHostTensor);

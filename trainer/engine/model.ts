@@ -1,4 +1,5 @@
 import { KERNELS, type Attribute, type Constant, type ElementType, type Graph, type Node, type Value } from './graph';
+import { overwritten } from './in-place';
 import { simplified } from './simplify';
 import { mixed } from './mixed';
 import { trace } from './trace';
@@ -107,4 +108,19 @@ export function stepGraph(step: Step, spec: ProgramSpec, target: Target = 'cpu')
   const plain = target === 'webgpu' ? forWebGpu(lowered(graph, all)) : lowered(graph, all);
   const written = isMixed ? mixed(plain, target === 'webgpu' ? 'webgpu' : 'cpu') : plain;
   return { graph: written, outputs: results, next, outputSpecs };
+}
+
+/** A step as a session runs it. */
+export interface StepModel extends Omit<StepGraph, 'graph'> {
+  /** The graph as an ONNX model. */
+  readonly bytes: Uint8Array;
+  /** The state entries whose next values may be written where the old ones lie. */
+  readonly inPlace: readonly string[];
+}
+
+export function stepModel(step: Step, spec: ProgramSpec, target: Target): StepModel {
+  const { graph, ...names } = stepGraph(step, spec, target);
+  // Only where the graph is run as it stands: an optimizer may move a reader behind what it was bound to come before.
+  const inPlace = target === 'kernels' ? [...overwritten(graph, names.next)] : [];
+  return { ...names, bytes: modelBytes(graph), inPlace };
 }

@@ -1,8 +1,7 @@
 /** ONNX Runtime on the CPU: its native library, or what of it is compiled to WebAssembly. */
 import { bind, disposeAll, hostTensors, type BoundState } from './bound';
 import { checkHostTensor, stateEntry } from './check';
-import { overwritten } from './in-place';
-import { modelBytes, stepGraph } from './model';
+import { keptModel } from './graph-cache';
 import type { CpuRuntime, NativeTensor } from './native';
 import { promised } from './promised';
 import { specsOf } from './shapes';
@@ -43,18 +42,16 @@ function upload(values: HostTensors, runtime: CpuRuntime, how?: 'given'): CpuSta
 }
 
 function compile(step: Step, spec: ProgramSpec, runtime: CpuRuntime): Program {
-  const { graph, ...names } = stepGraph(step, spec, runtime.kernels ? 'kernels' : 'cpu');
+  const model = keptModel(step, spec, runtime.kernels ? 'kernels' : 'cpu');
   const program = bind({
-    session: runtime.createSession(modelBytes(graph)),
+    session: runtime.createSession(model.bytes),
     spec,
-    graph: names,
-    // Only where the graph is run as it stands: an optimizer may move a reader behind what it was bound to come before.
-    inPlace: runtime.kernels ? overwritten(graph, names.next) : new Set(),
+    model,
     createHostTensor: (like) => runtime.createTensor(like),
     createStateTensor: (like) => runtime.createTensor(like),
   });
   return {
-    outputs: names.outputSpecs,
+    outputs: model.outputSpecs,
     run: (state, inputs) => promised(() => program.run(state as CpuState, inputs)),
     dispose: program.dispose,
   };

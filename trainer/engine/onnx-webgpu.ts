@@ -6,7 +6,8 @@ import { bind, createTensors, disposeAll, hostTensors, type BoundState, type Sta
 import { checkHostTensor, stateEntry } from './check';
 import { onGpu } from './device-error';
 import { createGraph } from './graph';
-import { lowered, modelBytes, stepGraph } from './model';
+import { keptModel } from './graph-cache';
+import { lowered, modelBytes } from './model';
 import { createTensor, runtimeVersion, type Handled, type NativeSession } from './native';
 import { createDeviceMemory, createGpuSession, type DeviceMemory } from './native-webgpu';
 import { promised } from './promised';
@@ -104,18 +105,17 @@ function copyModel(specs: Specs): Uint8Array {
 }
 
 function compile(step: Step, spec: ProgramSpec, device: GpuDevice): Program {
-  const { graph, ...names } = stepGraph(step, spec, 'webgpu');
+  const model = keptModel(step, spec, 'webgpu');
   const program = bind({
-    session: onGpu(() => device.createSession(modelBytes(graph))),
+    session: onGpu(() => device.createSession(model.bytes)),
     spec,
-    graph: names,
-    inPlace: new Set(),
+    model,
     createHostTensor: createTensor,
     createStateTensor: device.createTensor,
   });
   return {
-    outputs: names.outputSpecs,
-    traffic: { uploaded: bytesOf(spec.inputs), downloaded: bytesOf(names.outputSpecs) },
+    outputs: model.outputSpecs,
+    traffic: { uploaded: bytesOf(spec.inputs), downloaded: bytesOf(model.outputSpecs) },
     run: (state, inputs) => promised(() => onGpu(() => program.run(state as BoundState, inputs))),
     dispose: program.dispose,
   };

@@ -31,6 +31,18 @@ export interface ProgramSpec {
   readonly inputs: Specs;
   /** What matrices are multiplied in, float32 by default; only the onnx engine knows `mixed` (mixed.ts). */
   readonly precision?: Precision;
+  /** Where the onnx engine keeps what the step is compiled to (graph-cache.ts); by default it does not. */
+  readonly kept?: Kept;
+}
+
+export interface Kept {
+  /** Made when it is not there. */
+  readonly folder: string;
+  /**
+   * Everything that decides what the step records, but for this spec: the program that it is part of, and every value that it
+   * closes over. Two steps with the same key must be the same, in whatever process and on whatever day.
+   */
+  readonly key: string;
 }
 
 export type Precision = 'float32' | 'mixed';

@@ -15,6 +15,10 @@ export function versions(): Record<string, string> {
   };
 }
 
+/** Which build of the trainer this is: a hash of its bundle, which esbuild.mjs writes into it. Not there from the sources. */
+declare const TESSERA_BUILD: string;
+export const build = (): string | undefined => (typeof TESSERA_BUILD === 'undefined' ? undefined : TESSERA_BUILD);
+
 export function ownVersion(): string {
   // From the sources the package is two folders up, from a bundle in dist/ one.
   for (const up of ['../package.json', '../../package.json']) {
