@@ -16,10 +16,14 @@ export interface Plan {
   readonly images: number;
   readonly stepsPerEpoch: number;
   readonly totalSteps: number;
-  /** Bytes that there are. */
-  readonly memoryLimit: number;
-  /** Bytes by the graph of a step, which is less than what a process then has. */
+  /** Whether steps run in the memory of a GPU, not in the machine's. */
+  readonly isOnGpu: boolean;
+  /** Bytes by the graph of a step; in the machine's memory less than what a process then has. */
   readonly stepMemory: number;
+  /** Bytes that there are for it. A GPU may not tell. */
+  readonly stepLimit?: number;
+  /** Bytes of the machine. */
+  readonly memoryLimit: number;
   /** Absent when a step would not fit. */
   readonly measured?: {
     /** Bytes of the run's process at most: what measuring took, and what a run has besides. */
@@ -39,7 +43,9 @@ export const secondsInAll = ({ totalSteps }: Plan, { secondsPerStep, looks }: No
 
 /** What is told of it, as [what, figure] rows. */
 export function planRows(plan: Plan): [what: string, figure: string][] {
-  const { measured } = plan;
+  const { measured, isOnGpu, stepMemory, stepLimit } = plan;
+  const memoryName = isOnGpu ? 'GPU memory' : 'memory';
+  const limit = stepLimit === undefined ? '' : ` of ${formatBytes(stepLimit)}`;
   const rows: [string, string][] = [
     ['encoder', `${formatCount(plan.encoderParameters)} parameters, ${formatCount(plan.forwardFlops)} FLOPs an image`],
     ['training', `${formatCount(plan.parameters)} parameters, ${formatCount(plan.stepFlops)} FLOPs an image and step`],
@@ -49,7 +55,7 @@ export function planRows(plan: Plan): [what: string, figure: string][] {
   if (!measured) {
     return [
       ...rows,
-      ['memory', `at least ${formatBytes(plan.stepMemory)} of ${formatBytes(plan.memoryLimit)}: too much. Lower pretrain.batchSize`], // prettier-ignore
+      [memoryName, `at least ${formatBytes(stepMemory)}${limit}: too much. Lower pretrain.batchSize`],
       ['an epoch', epoch],
       ['in all', all],
     ];
@@ -58,6 +64,9 @@ export function planRows(plan: Plan): [what: string, figure: string][] {
   const seconds = secondsInAll(plan, measured);
   return [
     ...rows,
+    ...(isOnGpu
+      ? [[memoryName, `about ${formatBytes(stepMemory)}${limit}, for a step`] satisfies [string, string]]
+      : []),
     ['memory', `${formatBytes(memory)} of ${formatBytes(plan.memoryLimit)}`],
     [
       'speed',

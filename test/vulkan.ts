@@ -2,8 +2,9 @@
  * Software Vulkan drivers as the GPU of a process. The loader's paths must be set when a process starts, so a file that needs
  * one runs itself again in a process that has it.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
@@ -38,11 +39,25 @@ export const withDriver = (driver: Driver, more: NodeJS.ProcessEnv = {}): NodeJS
   ...more,
 });
 
+const compiler = ['/usr/bin/cc', '/usr/bin/gcc', '/usr/bin/clang'].find((file) => existsSync(file));
+
+/** Why `faultLayer` cannot be made here. */
+export const missingLayer = (): string | undefined =>
+  hasDriver('swiftShader') ? (compiler ? undefined : 'there is no C compiler') : missing('swiftShader');
+
+/** Compiles the layer of fixtures/vulkan/fault.c into a folder. Gives what puts it before a driver. */
+export function faultLayer(folder: string): NodeJS.ProcessEnv {
+  const fixtures = fileURLToPath(new URL('fixtures/vulkan', import.meta.url));
+  execFileSync(compiler!, ['-shared', '-fPIC', '-o', join(folder, 'libfault.so'), join(fixtures, 'fault.c')]);
+  cpSync(join(fixtures, 'fault.json'), join(folder, 'fault.json'));
+  return { VK_LAYER_PATH: folder, VK_INSTANCE_LAYERS: 'VK_LAYER_TESSERA_fault' };
+}
+
 /** Whether this process has the driver because `onDriver` started it. */
 export const isOnDriver = (driver: Driver): boolean => process.env.TESSERA_TEST_DRIVER === driver;
 
 /** A test that runs the unit tests of `file` again in a process with the driver, or says why it does not. */
-export function onDriver(driver: Driver, file: string): void {
+export function onDriver(driver: Driver, file: string, more: () => NodeJS.ProcessEnv = () => ({})): void {
   const name = fileURLToPath(file);
   if (!hasDriver(driver)) {
     console.warn(`SKIPPED: ${name} on a GPU, because ${missing(driver)}`);
@@ -50,7 +65,7 @@ export function onDriver(driver: Driver, file: string): void {
     return;
   }
   it(`on ${driver}`, { timeout: 240_000 }, () => {
-    const env = withDriver(driver, { TESSERA_TEST_DRIVER: driver });
+    const env = withDriver(driver, { TESSERA_TEST_DRIVER: driver, ...more() });
     const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'unit', name];
     const cwd = fileURLToPath(new URL('..', import.meta.url));
     const { status, stdout, stderr } = spawnSync(process.execPath, vitest, { cwd, env, encoding: 'utf8' });

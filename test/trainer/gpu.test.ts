@@ -2,22 +2,16 @@
  * A training on a WebGPU device whose driver fails: SwiftShader with a Vulkan layer before it (test/fixtures/vulkan/fault.c)
  * that returns what real drivers do.
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { readRun } from '../../client/index';
 import { checkpointSteps } from '../../trainer/jobs/checkpoint';
-import { hasDriver, withDriver } from '../vulkan';
-import { ended, follow, project, start, startIn, tessera, tinyWith } from './support';
+import { faultLayer, missingLayer, withDriver } from '../vulkan';
+import { ended, follow, project, start, startIn, tessera, tesseraGiven, tinyWith } from './support';
 
-const compiler = ['/usr/bin/cc', '/usr/bin/gcc', '/usr/bin/clang'].find((file) => existsSync(file));
-const missing = !hasDriver('swiftShader')
-  ? 'SwiftShader is not installed (Debian: apt install chromium)'
-  : compiler
-    ? undefined
-    : 'there is no C compiler';
+const missing = missingLayer();
 if (missing) console.warn(`SKIPPED: a GPU that fails, because ${missing}`);
 
 const config = (pretrain = {}, others = {}) =>
@@ -29,14 +23,8 @@ const config = (pretrain = {}, others = {}) =>
 const folder = mkdtempSync(join(tmpdir(), 'tessera-gpu-'));
 const sign = join(folder, 'now');
 afterAll(() => rmSync(folder, { recursive: true }));
-beforeAll(() => {
-  if (missing) return;
-  const fixtures = resolve('test/fixtures/vulkan');
-  execFileSync(compiler!, ['-shared', '-fPIC', '-o', join(folder, 'libfault.so'), join(fixtures, 'fault.c')]);
-  cpSync(join(fixtures, 'fault.json'), join(folder, 'fault.json'));
-});
-const withFaults = (more: NodeJS.ProcessEnv) =>
-  withDriver('swiftShader', { VK_LAYER_PATH: folder, VK_INSTANCE_LAYERS: 'VK_LAYER_TESSERA_fault', ...more });
+const layer = missing ? {} : faultLayer(folder);
+const withFaults = (more: NodeJS.ProcessEnv) => withDriver('swiftShader', { ...layer, ...more });
 
 describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
   /** Trains to a first checkpoint, and then lets the driver fail. */
@@ -126,6 +114,12 @@ describe.skipIf(missing)('a run on a GPU', { timeout: 600_000 }, () => {
     expect(run.reason).toMatch(reason);
     expect((await readRun(directory)).checkpoints).toEqual([]);
   });
+});
+
+it.skipIf(missing)('a plan says that a step will not fit into the GPU’s memory', { timeout: 120_000 }, async () => {
+  const file = await project(config({ backbone: { patchSize: 1, width: 1024, depth: 12, heads: 4 }, batchSize: 48 }));
+  const { stdout } = await tesseraGiven({ cwd: folder, env: withDriver('swiftShader') }, 'plan', file);
+  expect(stdout).toMatch(/GPU memory +at least [\d.]+ GB of [\d.]+ GB: too much\. Lower pretrain\.batchSize/);
 });
 
 describe.skipIf(missing)('a run that may take any device', { timeout: 120_000 }, () => {

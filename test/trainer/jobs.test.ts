@@ -302,12 +302,12 @@ describe.each(enginesUnderTest)('the jobs, from the command line, on the %s engi
     expect((await readdir(join(folder, '.tessera', 'runs'))).length).toBe(1);
 
     const typed = JSON.stringify(tinyWith({ batchSize: 24, steps: 7 }));
-    const other = await tesseraGiven(typed, folder, 'plan', file, '--stdin');
+    const other = await tesseraGiven({ cwd: folder, text: typed }, 'plan', file, '--stdin');
     expect(other.stdout).toContain('7 steps');
     expect(other.stdout).toContain('2 steps of 24 of 48 images');
 
     const huge = tinyWith({ batchSize: 48, backbone: { patchSize: 1, width: 4096, depth: 100, heads: 64 } });
-    const told = await tesseraGiven(JSON.stringify(huge), folder, 'plan', file, '--stdin');
+    const told = await tesseraGiven({ cwd: folder, text: JSON.stringify(huge) }, 'plan', file, '--stdin');
     expect(told.code).toBe(1);
     expect(told.stderr).toMatch(/does not fit into memory: lower pretrain\.batchSize.*It needs at least .* there are/);
   });

@@ -146,12 +146,18 @@ export interface Told {
 }
 
 /** Runs the command line in a folder. */
-export const tessera = (cwd: string, ...args: string[]): Promise<Told> => tesseraGiven('', cwd, ...args);
+export const tessera = (cwd: string, ...args: string[]): Promise<Told> => tesseraGiven({ cwd }, ...args);
 
-/** With a text on its standard input. */
-export function tesseraGiven(text: string, cwd: string, ...args: string[]): Promise<Told> {
+interface Given {
+  readonly cwd: string;
+  /** On its standard input. */
+  readonly text?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export function tesseraGiven({ cwd, text = '', env }: Given, ...args: string[]): Promise<Told> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [cliPath, ...args], { cwd }, (error, stdout, stderr) => {
+    const child = execFile(process.execPath, [cliPath, ...args], { cwd, env }, (error, stdout, stderr) => {
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
     });
     child.stdin!.end(text);

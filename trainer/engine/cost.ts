@@ -6,6 +6,7 @@
 import type { ElementType, Node, Value } from './graph';
 import { overwritten } from './in-place';
 import { kernelsFile } from './kernels';
+import { lifetimes } from './lifetimes';
 import { stepGraph, type LoweredGraph } from './model';
 import { isColumnSum, isProduct, rowsOfOnes } from './products';
 import { size } from './shapes';
@@ -51,7 +52,7 @@ export function costOf(graph: LoweredGraph): Cost {
 }
 
 const elementBytes: Record<ElementType, number> = { float32: 4, float16: 2, int32: 4, bool: 1, int64: 8 };
-const bytesOf = ({ shape, dtype }: Value) => size(shape) * elementBytes[dtype];
+export const bytesOf = ({ shape, dtype }: Pick<Value, 'shape' | 'dtype'>): number => size(shape) * elementBytes[dtype];
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
 
 function productFlops(node: Node, ones: ReadonlySet<string>): number {
@@ -80,31 +81,14 @@ function otherFlops(node: Node, ones: ReadonlySet<string>): number {
 }
 
 /** The most bytes held while a node runs, besides what the graph is given and what has a place already. */
-function peakBytes({ nodes, outputs }: LoweredGraph, placed: ReadonlySet<string> = new Set()): number {
-  // A reshaped value is the same memory under another name.
-  const owner = new Map<string, string>();
-  const own = ({ name }: Value) => owner.get(name) ?? name;
-  const lastReader = new Map<string, number>();
-  nodes.forEach(({ type, inputs, outputs: [made] }, i) => {
-    if (type === 'Reshape') owner.set(made!.name, own(inputs[0]!));
-    for (const input of inputs) lastReader.set(own(input), i);
-  });
-  for (const value of outputs) lastReader.set(own(value), nodes.length);
-  const held = new Map<string, number>();
-  let total = 0;
-  const during = nodes.map(({ type, inputs, outputs: made }, i) => {
-    for (const value of type === 'Reshape' ? [] : made) {
-      if (placed.has(value.name)) continue;
-      held.set(value.name, bytesOf(value));
-      total += bytesOf(value);
-    }
-    const now = total;
-    for (const name of [...inputs, ...made].map(own)) {
-      if ((lastReader.get(name) ?? i) > i) continue;
-      total -= held.get(name) ?? 0;
-      held.delete(name);
-    }
-    return now;
-  });
-  return Math.max(0, ...during);
+function peakBytes(graph: LoweredGraph, placed: ReadonlySet<string> = new Set()): number {
+  const counted = (values: readonly Value[]) => sum(values.filter(({ name }) => !placed.has(name)).map(bytesOf));
+  let held = 0;
+  let most = 0;
+  for (const { made, done } of lifetimes(graph)) {
+    held += counted(made);
+    most = Math.max(most, held);
+    held -= counted(done);
+  }
+  return most;
 }

@@ -10,6 +10,8 @@ export interface VulkanAdapter {
   readonly type: 'other' | 'integrated' | 'discrete' | 'virtual' | 'cpu';
   /** Vendor and device as the loader takes them: "0x10de:0x2684". */
   readonly id: string;
+  /** Bytes of its own memory; of one that shares the machine's, those of that which it may use. */
+  readonly memory: number;
 }
 
 const types = ['other', 'integrated', 'discrete', 'virtual', 'cpu'] as const;
@@ -21,6 +23,11 @@ const INFO_BYTES = 64;
 const PROPERTIES_BYTES = 1024;
 const NAME_AT = 20;
 const NAME_BYTES = 256;
+/** VkPhysicalDeviceMemoryProperties: 32 types of memory, and the heaps that they lie in. */
+const MEMORY_BYTES = 520;
+const HEAPS_AT = 264;
+const HEAP_BYTES = 16;
+const DEVICE_LOCAL = 1;
 
 /** Loads the drivers, so call it only where they are known to load. Empty where there is no loader. */
 export function vulkanAdapters(): VulkanAdapter[] {
@@ -34,6 +41,7 @@ export function vulkanAdapters(): VulkanAdapter[] {
   const create = library.func('int vkCreateInstance(void *info, void *allocator, _Out_ void **instance)');
   const enumerate = library.func('int vkEnumeratePhysicalDevices(void *instance, _Inout_ uint32_t *count, void *all)');
   const describe = library.func('void vkGetPhysicalDeviceProperties(void *device, void *properties)');
+  const describeMemory = library.func('void vkGetPhysicalDeviceMemoryProperties(void *device, void *properties)');
   const destroy = library.func('void vkDestroyInstance(void *instance, void *allocator)');
 
   const info = Buffer.alloc(INFO_BYTES);
@@ -45,14 +53,25 @@ export function vulkanAdapters(): VulkanAdapter[] {
   const handles = Buffer.alloc(8 * count[0]);
   enumerate(instance[0], count, handles);
   const adapters = Array.from({ length: count[0] }, (_, i): VulkanAdapter => {
+    const handle = handles.readBigUInt64LE(8 * i);
     const properties = Buffer.alloc(PROPERTIES_BYTES);
-    describe(handles.readBigUInt64LE(8 * i), properties);
+    describe(handle, properties);
+    const memory = Buffer.alloc(MEMORY_BYTES);
+    describeMemory(handle, memory);
     const [vendor, device, type] = [8, 12, 16].map((at) => properties.readUInt32LE(at)) as [number, number, number];
     const name = properties.toString('utf8', NAME_AT, NAME_AT + NAME_BYTES).split('\0')[0]!;
-    return { name, type: types[type] ?? 'other', id: `0x${vendor.toString(16)}:0x${device.toString(16)}` };
+    const id = `0x${vendor.toString(16)}:0x${device.toString(16)}`;
+    return { name, type: types[type] ?? 'other', id, memory: largestHeap(memory) };
   });
   destroy(instance[0], null);
   return adapters;
+}
+
+/** Bytes of the largest heap that is the device's own. */
+function largestHeap(properties: Buffer): number {
+  const heaps = Array.from({ length: properties.readUInt32LE(HEAPS_AT - 4) }, (_, i) => HEAPS_AT + HEAP_BYTES * i);
+  const own = heaps.filter((at) => properties.readUInt32LE(at + 8) & DEVICE_LOCAL);
+  return Math.max(0, ...own.map((at) => Number(properties.readBigUInt64LE(at))));
 }
 
 export type PowerPreference = 'high-performance' | 'low-power';
@@ -86,4 +105,17 @@ export function chooseGpu(wanted: string | undefined): GpuChoice {
   process.env.VK_LOADER_DEVICE_SELECT = chosen.id;
   // Among those of one kind the provider takes the first.
   return { power: chosen.type === 'integrated' ? 'low-power' : 'high-performance', name: chosen.name };
+}
+
+const preferred: Record<PowerPreference, readonly VulkanAdapter['type'][]> = {
+  'high-performance': ['discrete', 'integrated', 'virtual', 'other', 'cpu'],
+  'low-power': ['integrated', 'discrete', 'virtual', 'other', 'cpu'],
+};
+
+/** Bytes of the GPU that `chooseGpu` chooses; undefined where Vulkan tells of none. */
+export function memoryOfGpu(wanted: string | undefined): number | undefined {
+  const { power, name } = chooseGpu(wanted);
+  const rank = ({ type }: VulkanAdapter) => preferred[power].indexOf(type);
+  const adapters = vulkanAdapters().filter((adapter) => name === undefined || adapter.name === name);
+  return adapters.toSorted((a, b) => rank(a) - rank(b))[0]?.memory;
 }

@@ -48,7 +48,10 @@ export async function chooseEngine({ engine, device, pretrain }: Asked): Promise
   return { engine: other, fallback: joined(broken, fallback) };
 }
 
-const webgpu = (): EngineOptions => ({ device: 'webgpu', gpu: process.env.TESSERA_GPU || undefined });
+/** Of several GPUs the one that the user's setting asks for. */
+export const chosenGpu = (): string | undefined => process.env.TESSERA_GPU || undefined;
+
+const webgpu = (): EngineOptions => ({ device: 'webgpu', gpu: chosenGpu() });
 
 /** On WebGPU if that works, else on the CPU. */
 async function onnx(precision: Precision = 'float32'): Promise<ChosenEngine> {

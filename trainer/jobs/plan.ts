@@ -4,17 +4,21 @@ import { dirname, resolve } from 'node:path';
 import type { ExperimentConfig } from '../../protocol/config';
 import type { Plan } from '../../protocol/plan';
 import { countImages, loaderThreads, secondsOfViews, stepsPerEpoch } from '../data/index';
+import { gpuMemory } from '../engine/gpu-memory';
+import { specsOf } from '../engine/shapes';
 import type { Engine } from '../engine/types';
 import { efficiencyCounts, efficiencySpeeds } from '../evals/efficiency';
 import { mapEmbeddings } from '../evals/map';
 import { createMethod } from '../methods/index';
 import { trainingToMeasure } from '../methods/training';
 import { random } from '../random/random';
-import { chooseEngine } from './engine-choice';
+import { chooseEngine, chosenGpu } from './engine-choice';
 import { POINTS, VOTERS } from './embedding-map';
 import { IMAGES as HEALTH_IMAGES } from './health-monitor';
 import { totalSteps } from './length';
 import { checkMemory, memoryLimit } from './memory';
+
+type Training = ReturnType<typeof trainingToMeasure>;
 
 /** Of steps, and of embedding: together what a person waits for. */
 const SECONDS = 1.5;
@@ -49,9 +53,10 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
       images: images.pretrain,
       stepsPerEpoch: stepsPerEpoch(images.pretrain, batchSize),
       totalSteps: steps,
+      ...(await memoryOfStep(engine, training)),
       memoryLimit: memoryLimit(engine.device),
     };
-    if (counted.stepMemory > counted.memoryLimit) return counted;
+    if (counted.stepMemory > (counted.stepLimit ?? Infinity)) return counted;
     const speeds = await efficiencySpeeds(engine, input, { seconds: SECONDS, embedBatch: EMBED_BATCH }, { signal });
     const views = await secondsOfViews(method.views, data.imageSize);
     const shown = Math.min(POINTS, images.test);
@@ -71,6 +76,19 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
   } finally {
     engine.dispose();
   }
+}
+
+/** Where it is not the machine's memory that a step takes; of CUDA's nothing is foretold. */
+async function memoryOfStep({ device }: Engine, training: Training) {
+  if (device !== 'webgpu') return { isOnGpu: false, stepLimit: device === 'cuda' ? undefined : memoryLimit(device) };
+  // Loaded only here: where there is no native library, there may be none that it takes either.
+  const { memoryOfGpu } = await import('../engine/vulkan');
+  const { step, fresh, inputs, precision } = training;
+  return {
+    isOnGpu: true,
+    stepMemory: gpuMemory(step, { state: specsOf(fresh), inputs, precision }),
+    stepLimit: memoryOfGpu(chosenGpu()),
+  };
 }
 
 /**

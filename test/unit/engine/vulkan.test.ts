@@ -1,7 +1,7 @@
 /** GPUs that Vulkan's loader finds: two of them, and one that WebGPU refuses. */
 import { describe, expect, it } from 'vitest';
 import { probeDevice } from '../../../trainer/engine/probe';
-import { chooseGpu, vulkanAdapters } from '../../../trainer/engine/vulkan';
+import { chooseGpu, memoryOfGpu, vulkanAdapters } from '../../../trainer/engine/vulkan';
 import { isOnDriver, onDriver } from '../../vulkan';
 
 const names = () => vulkanAdapters().map(({ name }) => name);
@@ -20,6 +20,13 @@ if (isOnDriver('mockAndSwiftShader')) {
       expect(name!.toLowerCase()).toContain(part);
       const { id } = vulkanAdapters().find((adapter) => adapter.name === name)!;
       expect(process.env.VK_LOADER_DEVICE_SELECT).toBe(id);
+    });
+
+    it('the memory of the one that is chosen is told', () => {
+      const memory = memoryOfGpu('swift');
+      expect(memory).toBe(vulkanAdapters().find(({ name }) => name.startsWith('SwiftShader'))!.memory);
+      expect(memory).toBeGreaterThan(2 ** 28);
+      expect(memory! % 4096).toBe(0);
     });
 
     it('none is by another name', () => {

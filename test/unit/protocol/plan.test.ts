@@ -11,8 +11,10 @@ const counted: Plan = {
   images: 50_000,
   stepsPerEpoch: 781,
   totalSteps: 7810,
-  memoryLimit: 16e9,
+  isOnGpu: false,
   stepMemory: 1.2e9,
+  stepLimit: 16e9,
+  memoryLimit: 16e9,
 };
 
 describe('a plan', () => {
@@ -33,5 +35,16 @@ describe('a plan', () => {
     const rows = Object.fromEntries(planRows({ ...counted, stepMemory: 40e9 }));
     expect(rows.memory).toBe('at least 40.0 GB of 16.0 GB: too much. Lower pretrain.batchSize');
     expect(rows.speed).toBeUndefined();
+  });
+
+  it('tells the memory of a GPU besides, and how much there is where that is known', () => {
+    const measured = { memory: 0.5e9, secondsPerStep: 0.25, looks: 200 };
+    const onGpu = { ...counted, measured, isOnGpu: true, stepLimit: 8e9 };
+    expect(planRows(onGpu)).toContainEqual(['GPU memory', 'about 1.2 GB of 8.0 GB, for a step']);
+    expect(planRows(onGpu)).toContainEqual(['memory', '500 MB of 16.0 GB']);
+    const silent = { ...onGpu, stepLimit: undefined };
+    expect(planRows(silent)).toContainEqual(['GPU memory', 'about 1.2 GB, for a step']);
+    const tooLarge = { ...onGpu, measured: undefined, stepMemory: 9e9 };
+    expect(planRows(tooLarge)).toContainEqual(['GPU memory', 'at least 9.0 GB of 8.0 GB: too much. Lower pretrain.batchSize']); // prettier-ignore
   });
 });
