@@ -14,6 +14,7 @@ import { launch } from './launch';
 import { map } from './map';
 import { methods } from './methods';
 import { own } from './own';
+import { plan } from './plan';
 import { products } from './products';
 import { profile } from './profile';
 import { step } from './step';
@@ -28,6 +29,7 @@ const benches: Record<string, (options: Record<string, string | undefined>) => P
   agreement,
   health,
   launch,
+  plan,
   methods,
   editor,
   dashboard,

@@ -27,7 +27,7 @@ const EMBED_BATCH = 128;
 const ITERATIONS = 1000;
 const MEASURED = 100;
 /** Bytes that a run has besides steps, embedding and decoded images: threads that read, pictures, maps. As seen of runs. */
-const BESIDE = 190e6;
+const BESIDE = 140e6;
 
 /**
  * Rejects with the signal's reason when aborted, and with what to lower when the weights alone do not fit into memory.
