@@ -103,11 +103,10 @@ export function createPictures(page: Page) {
   return {
     render() {
       const logged = page.run.pictures;
-      const title = shown?.content.title ?? 'Pictures of the task';
       const asTable = page.choices.tables.includes('pictures');
       if (logged.length === 0) {
         const body = html`<p class="empty">${firstComes(page.run, 'The first pictures', 'picturesEvery')}</p>`;
-        return panel({ id: 'pictures', title, body });
+        return panel({ id: 'pictures', title: 'Pictures of the task', body });
       }
       const wanted = wantedOf(page, logged) ?? { step: 0, file: '' };
       const failure = look(wanted.file);
@@ -118,7 +117,7 @@ export function createPictures(page: Page) {
         : html`<p class="empty" role="status">Loading step ${formatStep(wanted.step)}…</p>`;
       return panel({
         id: 'pictures',
-        title,
+        title: shown?.content.title ?? 'Pictures of the task',
         tools,
         body: html`${stepSlider(page, 'pictures', logged, shown?.content.step)}
         ${failure ? html`<p class="problem" role="alert">${failure}</p>` : picture}`,

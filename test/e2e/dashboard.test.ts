@@ -258,6 +258,13 @@ describe('curves', () => {
 });
 
 describe('pictures of the task', () => {
+  it('are called what they show from the first, though no row comes that would paint them again', async () => {
+    const { page, snapshot } = await open();
+    await snapshot(running, 'finished');
+    await page.locator('#pictures .tiles').waitFor();
+    expect(await page.locator('#pictures h2').textContent()).toBe(picturesFile(2600).title);
+  });
+
   it('show the columns of each image and say what they do not mean', async () => {
     const { page, sent } = await openRunning();
     await soon(() => page.locator('.tiles canvas[data-painted]').count()).toBe(24);
