@@ -15,7 +15,7 @@ export function forWebGpu(graph: LoweredGraph): LoweredGraph {
   const ints = ({ name }: Value) => Array.from(new BigInt64Array(constants.get(name)!.slice().buffer), Number);
   for (const node of graph.nodes) {
     if (lacking.has(node.type)) throw new Error(`${node.type} has no kernel on WebGPU`);
-    const write = node.type === 'Slice' && node.outputs[0]!.dtype === 'float32' ? undefined : others[node.type];
+    const write = isTaken(node) ? undefined : others[node.type];
     write?.(node, made, ints);
     // What is written last goes by the name of what it stands for.
     made.nodes.push(write ? { ...made.nodes.pop()!, outputs: node.outputs } : node);
@@ -25,6 +25,12 @@ export function forWebGpu(graph: LoweredGraph): LoweredGraph {
 
 /** Shaders may be compiled as if there were no NaN or infinity to be found; of the others no step is made. */
 const lacking = new Set(['IsNaN', 'IsInf']);
+
+/** Whether there is a kernel after all, which takes numbers of this type. */
+function isTaken({ type, outputs: [out] }: Node): boolean {
+  if (type === 'Slice') return out!.dtype === 'float32';
+  return type === 'Neg' && out!.dtype !== 'int32';
+}
 
 /** Writes an op in others, of which the last has its result. */
 type Write = (node: Node, graph: Graph, ints: (constant: Value) => number[]) => Value;
@@ -94,7 +100,7 @@ const others: Readonly<Record<string, Write>> = {
     const rest = graph.node('Sub', [x, floor], x);
     const half = graph.node('Mul', [floor, graph.scalar(0.5)], x);
     const isOdd = graph.node('Less', [graph.node('Floor', [half], x), half], shaped(x.shape, 'bool'));
-    const isTie = graph.node('And', [is('Equal', rest, 0.5), isOdd], isOdd);
+    const isTie = and(graph, is('Equal', rest, 0.5), isOdd, isOdd);
     return graph.node('Add', [floor, cast(graph, or(graph, is('Greater', rest, 0.5), isTie, isOdd), 'float32')], out);
   },
 
@@ -104,9 +110,16 @@ const others: Readonly<Record<string, Write>> = {
     return graph.node('Mul', [elu, graph.scalar(1.0507009873554805)], x!);
   },
 
+  Sin: ({ inputs: [x] }, graph) => sine(graph, x!, 0),
+  Cos: ({ inputs: [x] }, graph) => sine(graph, x!, 0.5),
+
+  /** Of integers, which the kernel does not take. */
+  Neg: ({ inputs: [x] }, graph) => graph.node('Sub', [graph.scalar(0, x!.dtype), x!], x!),
+
+  And: ({ inputs: [a, b], outputs: [out] }, graph) => and(graph, a!, b!, out!),
   Or: ({ inputs: [a, b], outputs: [out] }, graph) => or(graph, a!, b!, out!),
   Xor({ inputs: [a, b], outputs: [out] }, graph) {
-    const only = (x: Value, y: Value) => graph.node('And', [x, graph.node('Not', [y], y)], out!);
+    const only = (x: Value, y: Value) => and(graph, x, not(graph, y), out!);
     return or(graph, only(a!, b!), only(b!, a!), out!);
   },
 
@@ -116,9 +129,42 @@ const others: Readonly<Record<string, Write>> = {
   },
 };
 
-function or(graph: Graph, a: Value, b: Value, like: Value): Value {
-  const not = (x: Value) => graph.node('Not', [x], x);
-  return not(graph.node('And', [not(a), not(b)], like));
+const not = (graph: Graph, x: Value) => graph.node('Not', [x], x);
+
+/** The kernel takes four values at once, and gives wrong ones where a tensor is repeated along an axis: those are multiplied. */
+function and(graph: Graph, a: Value, b: Value, like: Value): Value {
+  const isRepeated = [a, b].some(({ shape }) => !util.arraysEqual([...shape], [...like.shape]));
+  if (!isRepeated) return graph.node('And', [a, b], like);
+  const factors = [a, b].map((x) => cast(graph, x, 'float32'));
+  return graph.node('Greater', [graph.node('Mul', factors, shaped(like.shape)), graph.scalar(0)], like);
+}
+
+const or = (graph: Graph, a: Value, b: Value, like: Value): Value =>
+  not(graph, and(graph, not(graph, a), not(graph, b), like));
+
+/** Taylor's, from the highest: enough for float32 within a quarter turn. */
+const sineSeries = [-1 / 39916800, 1 / 362880, -1 / 5040, 1 / 120, -1 / 6, 1];
+/** Pi in two parts, of which whole multiples of the first are exact. */
+const PI = [3.140625, 9.67653589793e-4] as const;
+
+/**
+ * sin(x + shift pi), which shaders may have wrong by 2^-11. With the k for which r = x - (k + shift) pi is at most a quarter turn, it
+ * is (-1)^k sin(r), and the opposite where shift is a half: cos(x).
+ */
+function sine(graph: Graph, x: Value, shift: 0 | 0.5): Value {
+  const op = (type: string, a: Value, b: Value | number) =>
+    graph.node(type, [a, typeof b === 'number' ? graph.scalar(b) : b], x);
+  const floor = (value: Value) => graph.node('Floor', [value], x);
+  const k = floor(op('Add', op('Mul', x, 1 / Math.PI), 0.5 - shift));
+  const turns = op('Add', k, shift);
+  const r = PI.reduce((rest, part) => op('Sub', rest, op('Mul', turns, part)), x);
+  const square = op('Mul', r, r);
+  const [highest, next, ...lower] = sineSeries as [number, number, ...number[]];
+  const first = op('Add', op('Mul', square, highest), next);
+  const series = lower.reduce((sum, c) => op('Add', op('Mul', square, sum), c), first);
+  const isOdd = op('Sub', k, op('Mul', floor(op('Mul', k, 0.5)), 2));
+  const sign = shift === 0 ? op('Add', op('Mul', isOdd, -2), 1) : op('Sub', op('Mul', isOdd, 2), 1);
+  return op('Mul', op('Mul', r, series), sign);
 }
 
 function transposed(graph: Graph, value: Value): Value {

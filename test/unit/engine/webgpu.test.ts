@@ -58,6 +58,8 @@ if (!isOnDriver('swiftShader')) {
           inputs: [float([2, 3, 4], 1, 0.5, 2), float([2, 3, 1], 2, 0.5, 2)],
         },
         { name: 'round', f: (x) => tf.round(x), inputs: [halves] },
+        { name: 'sin', f: (x) => tf.sin(x), inputs: [float([200], 1, -100, 100)] },
+        { name: 'cos', f: (x) => tf.cos(x), inputs: [float([200], 1, -100, 100)] },
         { name: 'selu', f: (x) => tf.selu(x), inputs: [float([4, 5], 1, -3, 3)] },
         { name: 'argMax', f: (x) => tf.argMax(x, 1), inputs: [float([4, 5])] },
         {
@@ -101,6 +103,26 @@ if (!isOnDriver('swiftShader')) {
           inputs: [float([6, 24])],
         },
       ]));
+
+    const along = (axis: string, a: readonly number[], b: readonly number[]) => ({ axis, a, b });
+    it.each([
+      along('none', [3, 4], [3, 4]),
+      along('the last', [3, 4], [3, 1]),
+      along('the first', [3, 4], [1, 4]),
+      along('both, one each', [1, 8], [3, 1]),
+      along('the one between', [2, 3, 4], [2, 1, 4]),
+      along('all', [2, 3, 4], []),
+    ])('truths and quotients are right that are repeated along $axis', ({ a, b }) => {
+      const truths = (f: typeof tf.logicalAnd) => (x: tf.Tensor, y: tf.Tensor) => f(tf.greater(x, 0), tf.greater(y, 0));
+      const pair = [float(a), float(b, 2)];
+      return agree(engine, [
+        { name: 'and', f: truths(tf.logicalAnd), inputs: pair },
+        { name: 'or', f: truths(tf.logicalOr), inputs: pair },
+        { name: 'xor', f: truths(tf.logicalXor), inputs: pair },
+        { name: 'floorDiv', f: tf.floorDiv, inputs: [int(a, 1, -9, 9), int(b, 2, 1, 5)] },
+        { name: 'floorDiv by negatives', f: tf.floorDiv, inputs: [int(a, 1, -9, 9), int(b, 2, -5, -1)] },
+      ]);
+    });
 
     it('keeps state on the device from step to step', async () => {
       const one = { shape: [2], dtype: 'float32' } as const;
