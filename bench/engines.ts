@@ -21,6 +21,7 @@ const BATCH = { vit: 4, resnet18: 4, resnet50: 4 };
 const STEPS = 2;
 /** Of losses and of each tensor of the state: ‖difference‖ / ‖what the reference has‖. */
 const TOLERANCE = 1e-3;
+const SHAKES = 10;
 
 const engines: readonly EngineOptions[] = [
   { engine: 'onnx', device: 'cpu', threads: 2 },
@@ -60,6 +61,8 @@ interface Row {
   readonly worst: string;
   /** Tensors that are. */
   readonly rounding: string;
+  /** The largest one of the engine beside itself, with weights a few roundings away, in some draws; of the CPU's, which is quick. */
+  readonly ownError: number | null;
   readonly msPerStep: number | null;
 }
 
@@ -112,26 +115,33 @@ interface Update {
 interface Expected {
   readonly row: Row;
   readonly updates: readonly Update[];
-  /** The same updates from weights a few roundings away. */
-  readonly shaken: readonly Update[];
+  /**
+   * Names of tensors that are rounding and little else: biases of attention's keys, which a softmax does not see; means of what
+   * is centred already. The reference shows which, when it is run again with its weights a few roundings away: of those
+   * nothing can be asked.
+   */
+  readonly rounding: ReadonlySet<string>;
 }
 
 async function reference(one: Case): Promise<Expected> {
   const engine = await createEngine({ engine: 'reference' });
   const { msPerStep, updates } = await measured(engine, one);
-  const shaken = await measured(
-    engine,
-    one,
-    updates.map(({ from }) => mapped(from, shake)),
+  const shaken = await measured(engine, one, updates.map(shakenBy(0)));
+  const rounding = new Set(
+    errorsOf(shaken.updates, updates).flatMap(({ name, error }) => (error > TOLERANCE / 10 ? [name] : [])),
   );
-  return { updates, shaken: shaken.updates, row: { ...rowOf(one, 'reference'), compiles: true, msPerStep } };
+  return { updates, rounding, row: { ...rowOf(one, 'reference'), compiles: true, msPerStep } };
 }
 
-function shake(data: TypedArray): TypedArray {
-  if (data instanceof Int32Array) return data;
-  const draws = random(0, 'shaken', data.length);
-  return data.map((value) => value * (1 + 2 ** -21 * (2 * draws.uniform() - 1)));
-}
+/** Where an update began, with every weight up to a few roundings away. */
+const shakenBy =
+  (seed: number) =>
+  ({ from }: Update): HostTensors =>
+    mapped(from, (data) => {
+      if (data instanceof Int32Array) return data;
+      const draws = random(seed, 'shaken', data.length);
+      return data.map((value) => value * (1 + 2 ** -21 * (2 * draws.uniform() - 1)));
+    });
 
 const mapped = (tensors: HostTensors, f: (data: TypedArray) => TypedArray): HostTensors =>
   Object.fromEntries(Object.entries(tensors).map(([name, { data, ...like }]) => [name, { ...like, data: f(data) }]));
@@ -142,7 +152,13 @@ async function tried(one: Case, options: EngineOptions, expected: Expected): Pro
   try {
     engine = await createEngine(options);
     const { msPerStep, updates } = await measured(engine, one, expected.updates.map(({ from }) => from)); // prettier-ignore
-    return { ...row, compiles: true, ...compared(updates, expected), msPerStep };
+    const ownErrors: number[] = [];
+    for (let seed = 0; engine.device === 'cpu' && seed < SHAKES; seed++) {
+      const shaken = await measured(engine, one, updates.map(shakenBy(seed)));
+      ownErrors.push(compared(shaken.updates, { ...expected, updates }).stateError);
+    }
+    const ownError = ownErrors.length === 0 ? null : Math.max(...ownErrors);
+    return { ...row, compiles: true, ...compared(updates, expected), ownError, msPerStep };
   } catch (error) {
     return { ...row, worst: (error as Error).message };
   } finally {
@@ -160,6 +176,7 @@ const rowOf = ({ name, pretrain }: Case, engine: string): Row => ({
   stateError: null,
   worst: '',
   rounding: '',
+  ownError: null,
   msPerStep: null,
 });
 
@@ -206,30 +223,24 @@ async function measured(engine: Engine, one: Case, starts: readonly HostTensors[
 /** Steps that are timed besides those two, where they do not take long. */
 const timed = ({ name, device }: Engine) => (name !== 'reference' && device !== 'webgpu' ? 9 : 0);
 
-/**
- * Loss and state beside the reference's. Some tensors are rounding and little else: biases of attention's keys, which a
- * softmax does not see; means of what is centred already. The reference shows which, when it is run again with its
- * weights a few roundings away: of those nothing can be asked.
- */
-function compared(actual: readonly Update[], { updates, shaken }: Expected) {
-  const tensors = updates.flatMap(({ to }, i) =>
-    Object.entries(to).map(([name, { data }]) => ({
-      name,
-      error: relative(actual[i]!.to[name]!.data, data),
-      own: relative(shaken[i]!.to[name]!.data, data),
-    })),
+/** Of each tensor after each update. */
+const errorsOf = (actual: readonly Update[], expected: readonly Update[]) =>
+  expected.flatMap(({ to }, i) =>
+    Object.entries(to).map(([name, { data }]) => ({ name, error: relative(actual[i]!.to[name]!.data, data) })),
   );
-  const steady = tensors.filter(({ own }) => own <= TOLERANCE / 10);
+
+/** Loss and state beside what is expected. */
+function compared(actual: readonly Update[], { updates, rounding }: Pick<Expected, 'updates' | 'rounding'>) {
+  const steady = errorsOf(actual, updates).filter(({ name }) => !rounding.has(name));
   const worst = steady.reduce((most, one) => (one.error > most.error ? one : most));
   const losses = (of: readonly Update[]) => of.map(({ loss }) => loss);
   const lossError = relative(losses(actual), losses(updates));
-  const unsteady = new Set(tensors.filter((tensor) => !steady.includes(tensor)).map(({ name }) => name));
   return {
     matches: Math.max(lossError, worst.error) <= TOLERANCE,
     lossError,
     stateError: worst.error,
     worst: worst.name,
-    rounding: `${unsteady.size} of ${Object.keys(updates[0]!.to).length}`,
+    rounding: `${rounding.size} of ${Object.keys(updates[0]!.to).length}`,
   };
 }
 
