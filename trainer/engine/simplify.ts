@@ -1,11 +1,13 @@
-import type { Constant, Graph, Node, Value } from './graph';
+import { util } from '@tensorflow/tfjs-core';
+import { KERNELS, type Constant, type Graph, type Node, type Value } from './graph';
 import { size } from './shapes';
 
 /** The nodes that the outputs need, with the few fusions that ONNX Runtime does not find itself. */
 export function simplified({ nodes, constants }: Graph, outputs: readonly Value[]): Node[] {
   const needed = withoutAliases(reachable(withoutExpansions(nodes), outputs));
   const scalars = scalarValues(constants);
-  return sumsIntoGemms(factorsAfterGemms(factorsBeforeGemms(needed, scalars, outputs), scalars, outputs), outputs);
+  const scaledGemms = factorsAfterGemms(factorsBeforeGemms(needed, scalars, outputs), scalars, outputs);
+  return residualsIntoKernels(sumsIntoGemms(scaledGemms, outputs), outputs);
 }
 
 const elementwise = new Set(['Add', 'Sub', 'Mul', 'Div']);
@@ -163,4 +165,36 @@ function sumsIntoGemms(nodes: readonly Node[], outputs: readonly Value[]): Node[
 function isAddend({ type }: Node, { shape }: Value, { shape: [rows, columns] }: Value, sum: Value): boolean {
   if (shape.at(-1) !== columns || sum.shape.at(-1) !== columns) return false;
   return shape.length === 1 || (type === 'Gemm' && shape.length === 2 && shape[0] === rows);
+}
+
+/**
+ * Kernels of this engine's own add a whole tensor to what they write: the residual of a block to its last product, and its gradient
+ * to that of the norm with which the block began.
+ */
+function residualsIntoKernels(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
+  const uses = countUses(nodes, outputs);
+  const takers = new Map(
+    nodes.flatMap((node) => {
+      const { name } = node.outputs[0]!;
+      return takesResidual(node) && uses.get(name) === 1 ? [[name, node] as const] : [];
+    }),
+  );
+  const absorbed = new Set<Node>();
+  const fused = nodes.map((node) => {
+    const [a, b] = node.inputs as [Value, Value];
+    if (node.type !== 'Add' || !util.arraysEqual([...a.shape], [...b.shape])) return node;
+    for (const [sum, residual] of [node.inputs, node.inputs.toReversed()] as [Value, Value][]) {
+      const taker = takers.get(sum.name);
+      if (!taker) continue;
+      absorbed.add(taker);
+      return { ...taker, inputs: [...taker.inputs, residual], outputs: node.outputs };
+    }
+    return node;
+  });
+  return fused.filter((node) => !absorbed.has(node));
+}
+
+function takesResidual({ domain, type, inputs, attributes }: Node): boolean {
+  if (domain !== KERNELS || inputs.length !== 3) return false;
+  return type === 'StandardizeGrad' || (type === 'Gemm' && attributes.transA !== 1 && inputs[2]!.shape.length === 1);
 }

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { kernelsFile } from '../../../trainer/engine/kernels';
+import { stepGraph } from '../../../trainer/engine/model';
 import {
   foldNorm,
   gelu,
@@ -14,9 +15,13 @@ import {
   standardizeColumns,
   valueAndGrads,
 } from '../../../trainer/engine/ops';
+import type { Tensors } from '../../../trainer/engine/types';
 import { testEngine } from '../../engines';
 import { float, type Case } from '../../ops/case';
 import { agree } from './agree';
+
+const block = (x: Tensor, kernel: Tensor, bias: Tensor): Tensor =>
+  tf.add(x, tf.add(tf.matMul(standardize(x, 1e-6), kernel), bias));
 
 it('were built for this platform, and the engine says what they use', async () => {
   expect(kernelsFile()).toContain(`${process.platform}-${process.arch}`);
@@ -53,6 +58,18 @@ describe.each([1, 2, 5])('on %i threads', async (threads) => {
   });
 
   it.each([
+    [1, 70],
+    [9, 33],
+    [65, 145],
+    [130, 48],
+  ])('a block with its residual, of [%i, %i], and its gradients', (rows, width) =>
+    agree(engine, [
+      { name: 'block', f: block, inputs: [float([rows, width]), float([width, width], 2, -1, 1), float([width], 3)] },
+    ]),
+  );
+
+  it.each([
+    [4, 9, 2, 64, 0],
     [2, 257, 3, 64, 0],
     [1, 300, 2, 20, 44],
     [3, 16, 4, 16, 15],
@@ -101,6 +118,26 @@ describe.each([1, 2, 5])('on %i threads', async (threads) => {
         },
       ]),
   );
+});
+
+it('a residual is added by the product that it meets, and its gradient by that of the norm', () => {
+  const like = (...shape: number[]) => ({ shape, dtype: 'float32' as const });
+  const step = (params: Tensors) => {
+    const { value, grads } = valueAndGrads(
+      ({ x, kernel, bias }) => tf.sum(tf.square(block(x!, kernel!, bias!))),
+      params,
+    );
+    return { outputs: { value, ...grads } };
+  };
+  const { graph } = stepGraph(
+    step,
+    { state: { x: like(9, 8), kernel: like(8, 8), bias: like(8) }, inputs: {} },
+    'kernels',
+  );
+  const inputsOf = (kind: string) => graph.nodes.filter(({ type }) => type === kind).map(({ inputs }) => inputs.length);
+  expect(graph.nodes.map(({ type }) => type)).not.toContain('Add');
+  expect(inputsOf('Gemm')).toContain(4);
+  expect(inputsOf('StandardizeGrad')).toEqual([4]);
 });
 
 describe('what is at the edge', async () => {

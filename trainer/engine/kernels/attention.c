@@ -44,10 +44,8 @@ static float exponentials(float *row, size_t count, float shift) {
     sums += value;
   }
   float total = sum(sums);
-  for (; i < count; i++) {
-    row[i] = expf(row[i] - shift);
-    total += row[i];
-  }
+  if (i < count) storeSome(row + i, expOf(loadSome(row + i, count - i) - shift), count - i);
+  for (; i < count; i++) total += row[i];
   return total;
 }
 

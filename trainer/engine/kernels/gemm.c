@@ -45,12 +45,23 @@ typedef struct {
 
 INLINE void write(Tile tile, int vectors, const Target *target) {
   float *to = target->to;
-  const float *from = target->addend.data;
-  for (size_t i = 0; i < target->rows; i++, to += target->row, from += from ? target->addend.row : 0) {
+  const float *row = target->addend.row, *matrix = target->addend.matrix, *from = matrix ? matrix : row;
+  const size_t step = matrix ? target->addend.step : 0;
+  float alpha = target->alpha;
+  if (row && matrix) {
+#pragma GCC unroll 3
+    for (int j = 0; j < vectors; j++) {
+      const Vector own = loadSome(row + j * LANES, target->columns - j * LANES);
+#pragma GCC unroll 8
+      for (int i = 0; i < TILE_ROWS; i++) tile[i][j] = tile[i][j] * alpha + own;
+    }
+    alpha = 1;
+  }
+  for (size_t i = 0; i < target->rows; i++, to += target->row, from += from ? step : 0) {
 #pragma GCC unroll 3
     for (int j = 0; j < vectors; j++) {
       const size_t left = target->columns - j * LANES;
-      Vector value = tile[i][j] * target->alpha;
+      Vector value = tile[i][j] * alpha;
       if (left >= LANES) {
         store(to + j * LANES, from ? value + load(from + j * LANES) : value);
       } else {
@@ -89,12 +100,19 @@ static void packTurned(const float *from, Matrix matrix, size_t depth, size_t wi
   const size_t padded = parts(width, LANES) * LANES;
   const size_t whole = matrix.row == 1 ? depth / LANES * LANES : 0;
   for (size_t j = 0; j < padded; j += LANES) {
-    const size_t turned = j + LANES <= width ? whole : 0;
-    for (size_t k = 0; k < turned; k += LANES)
-      transpose(from + j * matrix.column + k, matrix.column, to + k * padded + j, padded);
-    for (size_t k = turned; k < depth; k++)
-      for (size_t l = j; l < j + LANES; l++)
-        to[k * padded + l] = l < width ? from[l * matrix.column + k * matrix.row] : 0;
+    const size_t left = least(LANES, width - j);
+    const float *columns = from + j * matrix.column;
+    float some[LANES * LANES]; /* of the last columns, and zeros for those that are not there */
+    memset(some + left * LANES, 0, (LANES - left) * LANES * sizeof(float));
+    for (size_t k = 0; k < whole; k += LANES) {
+      for (size_t l = 0; left < LANES && l < left; l++)
+        store(some + l * LANES, load(columns + l * matrix.column + k));
+      if (left < LANES) transpose(some, LANES, to + k * padded + j, padded);
+      else transpose(columns + k, matrix.column, to + k * padded + j, padded);
+    }
+    for (size_t k = whole; k < depth; k++)
+      for (size_t l = 0; l < LANES; l++)
+        to[k * padded + j + l] = l < left ? columns[l * matrix.column + k * matrix.row] : 0;
   }
 }
 
@@ -178,10 +196,11 @@ static void multiplyRows(void *argument, size_t index) {
       width = panelAt(n, work->n);
       for (size_t i = 0; i < rows && panel % work->columnShares == share; i += TILE_ROWS) {
         float *to = work->to.data + (m0 + i) * work->to.row + n;
-        Addend addend = {to, work->to.row};
+        Addend addend = {NULL, to, work->to.row};
         if (first == 0) {
           addend = work->addend;
-          if (addend.data) addend.data += (m0 + i) * addend.row + n;
+          if (addend.row) addend.row += n;
+          if (addend.matrix) addend.matrix += (m0 + i) * addend.step + n;
         }
         const Target target = {to, work->to.row, least(TILE_ROWS, rows - i), width, work->alpha, addend};
         product(pointers + i * among, among, work->chunk, 1, packed, &target);
@@ -208,8 +227,8 @@ INLINE float dot(const float *a, const float *b, size_t count) {
 }
 
 /* A product of a single row, for which it would take longer to pack the right matrix than to read it. */
-static void weightedSum(size_t n, const Rows *left, Matrix right, float alpha, const float *addend, float *restrict to) {
-  for (size_t i = 0; i < n; i++) to[i] = addend ? addend[i] : 0;
+static void weightedSum(size_t n, const Rows *left, Matrix right, float alpha, Addend addend, float *restrict to) {
+  for (size_t i = 0; i < n; i++) to[i] = (addend.row ? addend.row[i] : 0) + (addend.matrix ? addend.matrix[i] : 0);
   for (size_t s = 0; s < left->segments; s++) {
     const float *weights;
     left->find(left, s, 0, 1, &weights);
@@ -230,7 +249,7 @@ static Product multiplied;
 static void multiplied(const Pool *pool, size_t m, size_t n, const Rows *left, Matrix right, float alpha, Addend addend,
                        Result to) {
   if (m == 1 && (right.column == 1 || right.row == 1)) {
-    weightedSum(n, left, right, alpha, addend.data, to.data);
+    weightedSum(n, left, right, alpha, addend, to.data);
     return;
   }
   const size_t chunk = chunkOf(left->length), columns = paddedColumns(n);
@@ -338,7 +357,7 @@ static void multiplyInner(void *argument, size_t index) {
         const float *pointers[TILE_ROWS];
         for (size_t i = 0; i < TILE_ROWS; i++) pointers[i] = left + m / TILE_ROWS * PANEL + i;
         float *data = to.data + (m0 + m) * to.row + n0 + n;
-        const Addend addend = {k0 == first && !(part == 0 && work->more) ? NULL : data, to.row};
+        const Addend addend = {NULL, k0 == first && !(part == 0 && work->more) ? NULL : data, to.row};
         const Target target = {data, to.row, least(TILE_ROWS, rows - m), width, work->alpha, addend};
         product(pointers, 1, depth, TILE_ROWS, packed, &target);
       }

@@ -19,10 +19,10 @@ typedef struct {
   size_t row, column;
 } Matrix;
 
-/* What is added to a product: nothing, a row [N], or a matrix [M, N]. */
+/* What is added to a product: a row [N], a matrix [M, N] with `step` floats from row to row, both or none. */
 typedef struct {
-  const float *data;
-  size_t row; /* 0: the same row for all */
+  const float *row, *matrix;
+  size_t step;
 } Addend;
 
 /* A result, `row` floats from one row to the next. */

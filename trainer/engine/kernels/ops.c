@@ -170,22 +170,25 @@ static float *outputLike(Call *call, size_t index, const Tensor *like) {
   return output(call, index, like->dims, like->rank);
 }
 
-/* alpha a [M, K] b [K, N] + c, a row or a matrix; either factor transposed. */
+/* alpha a [M, K] b [K, N] + c, a row or a matrix, + d, a matrix where c is a row; either factor transposed. */
 static void runGemm(Call *call) {
   const Kernel *kernel = call->kernel;
-  const Tensor *a = &call->in[0], *b = &call->in[1], *c = &call->in[2];
+  const Tensor *a = &call->in[0], *b = &call->in[1], *c = &call->in[2], *d = &call->in[3];
   const size_t m = a->dims[kernel->transA ? 1 : 0], k = a->dims[kernel->transA ? 0 : 1], n = b->dims[kernel->transB ? 0 : 1];
   float *to = output(call, 0, (int64_t[]){m, n}, 2);
   if (call->failure) return;
   const Dense left = dense(a->data, a->dims[1], a->dims[1]);
   const Matrix right = {b->data, kernel->transB ? 1 : n, kernel->transB ? k : 1};
-  const Addend addend = {c->data, c->size == m * n ? n : 0};
+  const int isMatrix = !d->data && c->size == m * n;
+  const Addend addend = {isMatrix ? NULL : c->data, isMatrix ? c->data : d->data, n};
   if (!kernel->transA) {
     kernels->product(&call->pool, m, n, &left.rows, right, kernel->alpha, addend, (Result){to, n});
     return;
   }
-  for (size_t i = 0; addend.data && i < m; i++) memcpy(to + i * n, addend.data + i * addend.row, n * sizeof(float));
-  kernels->innerProduct(&call->pool, k, n, &left.rows, right, kernel->alpha, addend.data != NULL, (Result){to, n});
+  const int more = addend.row || addend.matrix;
+  for (size_t i = 0; more && i < m; i++)
+    memcpy(to + i * n, addend.matrix ? addend.matrix + i * n : addend.row, n * sizeof(float));
+  kernels->innerProduct(&call->pool, k, n, &left.rows, right, kernel->alpha, more, (Result){to, n});
 }
 
 static void elementwise(Call *call, Elementwise *kernel, const Tensor *second) {
@@ -214,7 +217,7 @@ static void runStandardizeGrad(Call *call) {
   const size_t width = dy->dims[dy->rank - 1];
   if (width)
     kernels->standardizeGrad(&call->pool, dy->size / width, width, call->kernel->mean, dy->data, call->in[1].data,
-                             call->in[2].data, dx);
+                             call->in[2].data, call->in[3].data, dx);
 }
 
 static void runFoldNorm(Call *call) {
@@ -508,12 +511,12 @@ static OrtStatus *compute(void *given, OrtKernelContext *context) {
    .run = function}
 
 static const Op ops[] = {
-    OP("Gemm", 3, 1, 1, -1, 0, runGemm),
+    OP("Gemm", 4, 2, 1, -1, 0, runGemm),
     OP("ErfGate", 1, 0, 1, -1, 0, runErfGate),
     OP("ErfGateGrad", 2, 0, 1, -1, 0, runErfGateGrad),
     OP("ReluGrad", 2, 0, 1, -1, 0, runReluGrad),
     OP("Standardize", 1, 0, 2, -1, 0, runStandardize),
-    OP("StandardizeGrad", 3, 0, 1, -1, 0, runStandardizeGrad),
+    OP("StandardizeGrad", 4, 1, 1, -1, 0, runStandardizeGrad),
     OP("FoldNorm", 4, 0, 1, -1, 0, runFoldNorm),
     OP("FoldNormGrad", 4, 0, 4, -1, 0, runFoldNormGrad),
     OP("Attention", 1, 0, 2, -1, 0, runAttention),

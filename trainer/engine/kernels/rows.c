@@ -50,7 +50,7 @@ ELEMENTWISE(reluGrad, choose(b > 0, a, splat(0)))
 typedef struct {
   size_t rows, width, perTask;
   float eps, mean;
-  const float *x, *y, *rates;
+  const float *x, *y, *rates, *addend;
   float *to, *rate;
 } RowWork;
 
@@ -74,7 +74,7 @@ static void standardizeRow(const RowWork *work, size_t row) {
   work->rate[row] = rate;
 }
 
-/* With n = y - mean: (dy - <dy> - n <dy n>) rate, where <.> is the mean over the row. */
+/* With n = y - mean: (dy - <dy> - n <dy n>) rate + addend, where <.> is the mean over the row. */
 static void standardizeGradRow(const RowWork *work, size_t row) {
   const size_t width = work->width, whole = width / LANES * LANES;
   const float *dy = work->x + row * width, *y = work->y + row * width;
@@ -93,9 +93,13 @@ static void standardizeGradRow(const RowWork *work, size_t row) {
   const float rate = work->rates[row];
   first /= width;
   second /= width;
-  for (size_t i = 0; i < whole; i += LANES)
-    store(to + i, (load(dy + i) - first - (load(y + i) - work->mean) * second) * rate);
-  for (size_t i = whole; i < width; i++) to[i] = (dy[i] - first - (y[i] - work->mean) * second) * rate;
+  const float *addend = work->addend ? work->addend + row * width : NULL;
+  for (size_t i = 0; i < whole; i += LANES) {
+    const Vector dx = (load(dy + i) - first - (load(y + i) - work->mean) * second) * rate;
+    store(to + i, addend ? dx + load(addend + i) : dx);
+  }
+  for (size_t i = whole; i < width; i++)
+    to[i] = (dy[i] - first - (y[i] - work->mean) * second) * rate + (addend ? addend[i] : 0);
 }
 
 #define ROWWISE(name)                                                      \
@@ -120,7 +124,7 @@ static void standardize(const Pool *pool, size_t rows, size_t width, float eps, 
 }
 
 static void standardizeGrad(const Pool *pool, size_t rows, size_t width, float mean, const float *dy, const float *y,
-                            const float *rate, float *dx) {
-  standardizeGradAll(pool,
-                     (RowWork){.rows = rows, .width = width, .mean = mean, .x = dy, .y = y, .rates = rate, .to = dx});
+                            const float *rate, const float *addend, float *dx) {
+  standardizeGradAll(pool, (RowWork){.rows = rows, .width = width, .mean = mean, .x = dy, .y = y, .rates = rate,
+                                     .addend = addend, .to = dx});
 }

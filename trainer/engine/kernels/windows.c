@@ -26,7 +26,7 @@ static void findSeen(const Rows *self, size_t place, size_t first, size_t count,
 static void windowProduct(const Pool *pool, Windows work) {
   const Seen seen = {{findSeen, work.places, work.channels}, &work};
   multiplied(pool, work.batch * work.windows, work.outputs, &seen.rows, (Matrix){work.right, work.outputs, 1}, 1,
-             (Addend){work.addend, 0}, (Result){work.to, work.outputs});
+             (Addend){.row = work.addend}, (Result){work.to, work.outputs});
 }
 
 static void windowInnerProduct(const Pool *pool, Windows work) {

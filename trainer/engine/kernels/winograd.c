@@ -269,7 +269,7 @@ static void multiplyTilesInner(void *argument, size_t index) {
           const float *pointers[TILE_ROWS];
           for (size_t i = 0; i < TILE_ROWS; i++) pointers[i] = seen + p * seenStride + c + (i < rows ? i : 0);
           float *to = sums + p * sumsStride + c * sumsRow + n;
-          const Target target = {to, sumsRow, rows, row, 1, {first == begin ? NULL : to, sumsRow}};
+          const Target target = {to, sumsRow, rows, row, 1, {NULL, first == begin ? NULL : to, sumsRow}};
           product(pointers, 1, count, seenRow, gradient + p * gradientStride, &target);
         }
     }
