@@ -1,4 +1,4 @@
-/** What `tessera plan` foretells of a training beside what it then takes, one after the other. `--only NAME` of examples/. */
+/** What `tessera plan` foretells of a training beside what it then takes, one after the other, on Linux. `--only NAME` of examples/. */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,6 @@ interface Row {
   readonly config: string;
   readonly steps: number;
   readonly planned: number;
-  /** From the first step to the end. */
   readonly took: number;
   readonly time: number;
   readonly plannedMb: number;
@@ -84,7 +83,7 @@ async function planned(file: string): Promise<Omit<Row, 'config' | 'steps'>> {
   };
 }
 
-/** Seconds from the first step to the end, and the most bytes of the process. */
+/** Seconds from when all is ready for the first step to the end, and the most bytes of the process. */
 async function trained(file: string): Promise<{ readonly took: number; readonly bytes: number }> {
   const launch = { nodePath: process.execPath, trainerPath: join(dist, 'trainer.mjs'), cwd: dirname(file) };
   const { runDirectory, pid } = await launchTrainer({ ...launch, args: ['pretrain', file] });

@@ -12,7 +12,7 @@ import * as fs from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { stepModel, type StepModel, type Target } from './model';
-import type { Kept, ProgramSpec, Step } from './types';
+import type { GraphCache, ProgramSpec, Step } from './types';
 
 /** Raise it when files are written another way. */
 const FORMAT = 1;
@@ -36,23 +36,23 @@ const headerSchema = z.object({
   inPlace: z.array(z.string()),
 });
 
-/** The step compiled, or read from where `spec.kept` says. A folder that cannot be written is no error. */
-export function keptModel(step: Step, spec: ProgramSpec, target: Target): StepModel {
-  const { kept } = spec;
-  if (!kept) return stepModel(step, spec, target);
-  const name = fileName(kept, spec, target);
-  const known = read(join(kept.folder, name), name);
+/** The step compiled, or read from where `spec.cache` says. A folder that cannot be written is no error. */
+export function cachedModel(step: Step, spec: ProgramSpec, target: Target): StepModel {
+  const { cache } = spec;
+  if (!cache) return stepModel(step, spec, target);
+  const name = fileName(cache, spec, target);
+  const known = read(join(cache.folder, name), name);
   if (known) return known;
   const made = stepModel(step, spec, target);
   try {
-    write(kept.folder, name, made);
+    write(cache.folder, name, made);
   } catch (error) {
-    tell(`Compiled steps cannot be kept in ${kept.folder}, so they are compiled anew: ${(error as Error).message}`);
+    tell(`Compiled steps cannot be kept in ${cache.folder}, so they are compiled anew: ${(error as Error).message}`);
   }
   return made;
 }
 
-function fileName({ key }: Kept, { state, inputs, precision }: ProgramSpec, target: Target): string {
+function fileName({ key }: GraphCache, { state, inputs, precision }: ProgramSpec, target: Target): string {
   const { arch, platform, versions } = process;
   // Entries, since the order of the state decides names in the graph.
   const specs = [state, inputs].map((some) =>

@@ -1,7 +1,7 @@
 /** ONNX Runtime on the CPU: its native library, or what of it is compiled to WebAssembly. */
 import { bind, disposeAll, hostTensors, type BoundState } from './bound';
 import { checkHostTensor, stateEntry } from './check';
-import { keptModel } from './graph-cache';
+import { cachedModel } from './graph-cache';
 import type { CpuRuntime, NativeTensor } from './native';
 import { promised } from './promised';
 import { specsOf } from './shapes';
@@ -42,7 +42,7 @@ function upload(values: HostTensors, runtime: CpuRuntime, how?: 'given'): CpuSta
 }
 
 function compile(step: Step, spec: ProgramSpec, runtime: CpuRuntime): Program {
-  const model = keptModel(step, spec, runtime.kernels ? 'kernels' : 'cpu');
+  const model = cachedModel(step, spec, runtime.kernels ? 'kernels' : 'cpu');
   const program = bind({
     session: runtime.createSession(model.bytes),
     spec,

@@ -6,7 +6,7 @@ import { bind, createTensors, disposeAll, hostTensors, type BoundState, type Sta
 import { checkHostTensor, stateEntry } from './check';
 import { onGpu } from './device-error';
 import { createGraph } from './graph';
-import { keptModel } from './graph-cache';
+import { cachedModel } from './graph-cache';
 import { lowered, modelBytes } from './model';
 import { createTensor, runtimeVersion, type Handled, type NativeSession } from './native';
 import { createDeviceMemory, createGpuSession, type DeviceMemory } from './native-webgpu';
@@ -105,7 +105,7 @@ function copyModel(specs: Specs): Uint8Array {
 }
 
 function compile(step: Step, spec: ProgramSpec, device: GpuDevice): Program {
-  const model = keptModel(step, spec, 'webgpu');
+  const model = cachedModel(step, spec, 'webgpu');
   const program = bind({
     session: onGpu(() => device.createSession(model.bytes)),
     spec,

@@ -109,7 +109,7 @@ function factorsBeforeGemms(nodes: readonly Node[], scalars: Scalars, outputs: r
 
 /** The same for a constant factor of a product. */
 function factorsAfterGemms(nodes: readonly Node[], scalars: Scalars, outputs: readonly Value[]): readonly Node[] {
-  const products = plainProducts(nodes, outputs);
+  const products = readOnce(nodes, outputs, isPlainProduct);
   const absorbed = new Set<Node>();
   const rest = nodes.map((node) => {
     const factor = scaling(node, scalars);
@@ -124,23 +124,23 @@ function factorsAfterGemms(nodes: readonly Node[], scalars: Scalars, outputs: re
 /** Of a product, how many inputs it has without an addend. */
 const factorsOf = ({ type }: Node) => ({ Gemm: 2, WindowProduct: 3, WinogradProduct: 2 })[type];
 
-/** The products without an addend that are read once, by the name of their result. */
-function plainProducts(nodes: readonly Node[], outputs: readonly Value[]): Map<string, Node> {
+/** The nodes of some kind whose result is read once, by its name. */
+function readOnce(
+  nodes: readonly Node[],
+  outputs: readonly Value[],
+  isWanted: (node: Node) => boolean,
+): Map<string, Node> {
   const uses = countUses(nodes, outputs);
-  const plain = nodes.filter((node) => node.inputs.length === factorsOf(node) && uses.get(node.outputs[0]!.name) === 1);
-  return new Map(plain.map((node) => [node.outputs[0]!.name, node]));
+  const wanted = nodes.filter((node) => isWanted(node) && uses.get(node.outputs[0]!.name) === 1);
+  return new Map(wanted.map((node) => [node.outputs[0]!.name, node]));
 }
+
+const isPlainProduct = (node: Node) => node.inputs.length === factorsOf(node);
 
 /** A product plus a bias or another matrix is one Gemm, without a pass of its own over memory for the sum. */
 function sumsIntoGemms(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
-  const products = plainProducts(nodes, outputs);
-  const uses = countUses(nodes, outputs);
-  const reshapes = new Map(
-    nodes.flatMap((node) => {
-      const { name } = node.outputs[0]!;
-      return node.type === 'Reshape' && uses.get(name) === 1 ? [[name, node] as const] : [];
-    }),
-  );
+  const products = readOnce(nodes, outputs, isPlainProduct);
+  const reshapes = readOnce(nodes, outputs, ({ type }) => type === 'Reshape');
   const absorbed = new Set<Node>();
   const fused = nodes.flatMap((node) => {
     if (node.type !== 'Add') return [node];
@@ -172,13 +172,7 @@ function isAddend({ type }: Node, { shape }: Value, { shape: [rows, columns] }: 
  * to that of the norm with which the block began.
  */
 function residualsIntoKernels(nodes: readonly Node[], outputs: readonly Value[]): Node[] {
-  const uses = countUses(nodes, outputs);
-  const takers = new Map(
-    nodes.flatMap((node) => {
-      const { name } = node.outputs[0]!;
-      return takesResidual(node) && uses.get(name) === 1 ? [[name, node] as const] : [];
-    }),
-  );
+  const takers = readOnce(nodes, outputs, takesResidual);
   const absorbed = new Set<Node>();
   const fused = nodes.map((node) => {
     const [a, b] = node.inputs as [Value, Value];

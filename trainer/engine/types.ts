@@ -32,10 +32,10 @@ export interface ProgramSpec {
   /** What matrices are multiplied in, float32 by default; only the onnx engine knows `mixed` (mixed.ts). */
   readonly precision?: Precision;
   /** Where the onnx engine keeps what the step is compiled to (graph-cache.ts); by default it does not. */
-  readonly kept?: Kept;
+  readonly cache?: GraphCache;
 }
 
-export interface Kept {
+export interface GraphCache {
   /** Made when it is not there. */
   readonly folder: string;
   /**

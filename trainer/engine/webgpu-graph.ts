@@ -159,9 +159,8 @@ function sine(graph: Graph, x: Value, shift: 0 | 0.5): Value {
   const turns = op('Add', k, shift);
   const r = PI.reduce((rest, part) => op('Sub', rest, op('Mul', turns, part)), x);
   const square = op('Mul', r, r);
-  const [highest, next, ...lower] = sineSeries as [number, number, ...number[]];
-  const first = op('Add', op('Mul', square, highest), next);
-  const series = lower.reduce((sum, c) => op('Add', op('Mul', square, sum), c), first);
+  const [highest, ...lower] = sineSeries as [number, ...number[]];
+  const series = lower.reduce<Value | number>((sum, c) => op('Add', op('Mul', square, sum), c), highest);
   const isOdd = op('Sub', k, op('Mul', floor(op('Mul', k, 0.5)), 2));
   const sign = shift === 0 ? op('Add', op('Mul', isOdd, -2), 1) : op('Sub', op('Mul', isOdd, 2), 1);
   return op('Mul', op('Mul', r, series), sign);

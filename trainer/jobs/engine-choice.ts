@@ -5,7 +5,7 @@ import { createEngine, DeviceError, probeDevice, probeTensorflow } from '../engi
 import type { Engine, EngineOptions, Precision } from '../engine/types';
 import { tensorflowFolder } from './engines-folder';
 import { describeUnusableGpu } from './gpu-failure';
-import { keptStep } from './kept-steps';
+import { graphCache } from './cached-graphs';
 
 export interface ChosenEngine {
   readonly engine: Engine;
@@ -131,7 +131,7 @@ async function working(options: EngineOptions, precision: Precision = 'float32')
     const engine = await createEngine(options);
     const program = await engine.compile(
       ({ w }, { x }) => ({ outputs: { product: matMul(x as Tensor2D, w as Tensor2D) } }),
-      { state: { w: one }, inputs: { x: one }, precision, kept: keptStep('two times two') },
+      { state: { w: one }, inputs: { x: one }, precision, cache: graphCache('two times two') },
     );
     const state = engine.upload({ w: { ...one, data: Float32Array.of(2) } });
     const { product } = await program.run(state, { x: Float32Array.of(2) });

@@ -78,7 +78,7 @@ export async function plan(configFile: string, config: ExperimentConfig, signal?
   }
 }
 
-/** Where it is not the machine's memory that a step takes; of CUDA's nothing is foretold. */
+/** What memory a step takes, where not the machine's, and how much of it there is; of CUDA's nothing is foretold. */
 async function memoryOfStep({ device }: Engine, training: Training) {
   if (device !== 'webgpu') return { isOnGpu: false, stepLimit: device === 'cuda' ? undefined : memoryLimit(device) };
   // Loaded only here: where there is no native library, there may be none that it takes either.

@@ -14,7 +14,7 @@ import { createEmbedder, NotFiniteError } from '../evals/index';
 import { chooseEngine } from './engine-choice';
 import { createEvaluator } from './evaluate';
 import { createHealthMonitor } from './health-monitor';
-import { keptStep } from './kept-steps';
+import { graphCache } from './cached-graphs';
 import { totalSteps } from './length';
 import { checkMemory } from './memory';
 import { createPainter } from './pictures';
@@ -223,8 +223,8 @@ async function prepare({ config, directory, manifest }: Session) {
   const { engine, fallback } = await chooseEngine(config);
   try {
     const state = engine.upload(checkpoint?.state ?? fresh, 'given');
-    const kept = keptStep('pretrain', settings, data.imageSize, seed);
-    const program = await engine.compile(step, { state: state.specs, inputs, precision, kept });
+    const cache = graphCache('pretrain', settings, data.imageSize, seed);
+    const program = await engine.compile(step, { state: state.specs, inputs, precision, cache });
     const dispose = () => {
       program.dispose();
       state.dispose();

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { keptModel } from '../../../trainer/engine/graph-cache';
+import { cachedModel } from '../../../trainer/engine/graph-cache';
 import { stepModel } from '../../../trainer/engine/model';
 import { adamwUpdate, gelu } from '../../../trainer/engine/ops';
 import type { ProgramSpec, Step } from '../../../trainer/engine/types';
@@ -34,7 +34,7 @@ const step: Step = ({ w, m, v, count }, { x }) => {
 const specOf = (key = 'a'): ProgramSpec => ({
   state: { w: matrix, m: flat, v: flat, count: matrix },
   inputs: { x: matrix },
-  kept: { folder, key },
+  cache: { folder, key },
 });
 /** Stands for the step where that must not be compiled. */
 const untraceable: Step = () => {
@@ -46,9 +46,9 @@ const onlyFile = () => {
   expect(files()).toHaveLength(1);
   return join(folder, files()[0]!);
 };
-const isKept = (spec = specOf()) => {
+const isCached = (spec = specOf()) => {
   try {
-    keptModel(untraceable, spec, 'kernels');
+    cachedModel(untraceable, spec, 'kernels');
     return true;
   } catch {
     return false;
@@ -92,17 +92,17 @@ describe('a step is kept', () => {
     ];
     const simple: Step = ({ w }, { x }) => ({ outputs: { y: tf.matMul(x as tf.Tensor2D, w as tf.Tensor2D) } });
     for (const [i, [spec, target]] of others.entries()) {
-      keptModel(simple, spec, target);
+      cachedModel(simple, spec, target);
       expect(files()).toHaveLength(i + 1);
     }
     const { w, ...rest } = specOf().state;
-    keptModel(simple, { ...specOf(), state: { ...rest, w: w! } }, 'kernels'); // the order of the state
+    cachedModel(simple, { ...specOf(), state: { ...rest, w: w! } }, 'kernels'); // the order of the state
     expect(files()).toHaveLength(others.length + 1);
   });
 
   it('for its own user alone', () => {
     rmSync(folder, { recursive: true });
-    keptModel(step, specOf(), 'kernels');
+    cachedModel(step, specOf(), 'kernels');
     if (process.platform !== 'win32') {
       expect(statSync(folder).mode & 0o777).toBe(0o700);
       expect(statSync(onlyFile()).mode & 0o777).toBe(0o600);
@@ -113,7 +113,7 @@ describe('a step is kept', () => {
   it('as long as there is room, those that were used last', () => {
     const [old, used] = ['old', 'used'].map((key) => {
       const before = files();
-      keptModel(step, specOf(key), 'kernels');
+      cachedModel(step, specOf(key), 'kernels');
       return files().find((name) => !before.includes(name))!;
     }) as [string, string];
     const large = `${'0'.repeat(64)}.graph`;
@@ -123,16 +123,16 @@ describe('a step is kept', () => {
     writeFileSync(join(folder, abandoned), '');
     const days = { [used]: 4, [large]: 3, [old]: 2, [abandoned]: 1 };
     for (const [name, day] of Object.entries(days)) utimesSync(join(folder, name), day * 86_400, day * 86_400);
-    keptModel(step, specOf('newest'), 'kernels');
+    cachedModel(step, specOf('newest'), 'kernels');
     expect(files()).toHaveLength(2);
-    expect(isKept(specOf('newest')) && isKept(specOf('used'))).toBe(true);
+    expect(isCached(specOf('newest')) && isCached(specOf('used'))).toBe(true);
     expect(existsSync(join(folder, abandoned))).toBe(false);
   });
 
   it('and found to have been used', async () => {
-    keptModel(step, specOf(), 'kernels');
+    cachedModel(step, specOf(), 'kernels');
     utimesSync(onlyFile(), 1000, 1000);
-    expect(isKept()).toBe(true);
+    expect(isCached()).toBe(true);
     await vi.waitFor(() => expect(statSync(onlyFile()).mtimeMs).toBeGreaterThan(1e12));
   });
 });
@@ -148,37 +148,37 @@ describe('a step is compiled again', () => {
     ['one of zeros', (file) => writeFileSync(file, Buffer.alloc(statSync(file).size))],
   ];
   it.each(damages)('when its file is %s', (_, damage) => {
-    keptModel(step, specOf(), 'kernels');
+    cachedModel(step, specOf(), 'kernels');
     const whole = readFileSync(onlyFile());
     damage(onlyFile());
-    expect(isKept()).toBe(false);
-    expect(keptModel(step, specOf(), 'kernels')).toEqual(stepModel(step, specOf(), 'kernels'));
+    expect(isCached()).toBe(false);
+    expect(cachedModel(step, specOf(), 'kernels')).toEqual(stepModel(step, specOf(), 'kernels'));
     expect(readFileSync(onlyFile())).toEqual(whole);
-    expect(isKept()).toBe(true);
+    expect(isCached()).toBe(true);
   });
 
   it('when its file is that of another step', () => {
-    keptModel(step, specOf('b'), 'kernels');
+    cachedModel(step, specOf('b'), 'kernels');
     const other = onlyFile();
-    keptModel(step, specOf(), 'kernels');
+    cachedModel(step, specOf(), 'kernels');
     const own = files().find((name) => !other.endsWith(name))!;
     renameSync(other, join(folder, own));
-    expect(isKept()).toBe(false);
+    expect(isCached()).toBe(false);
   });
 
   it.runIf(process.platform !== 'win32')('when others may write its file, or it is none', () => {
-    keptModel(step, specOf(), 'kernels');
+    cachedModel(step, specOf(), 'kernels');
     const file = onlyFile();
     chmodSync(file, 0o666);
-    expect(isKept()).toBe(false);
-    keptModel(step, specOf(), 'kernels');
-    expect(isKept()).toBe(true);
+    expect(isCached()).toBe(false);
+    cachedModel(step, specOf(), 'kernels');
+    expect(isCached()).toBe(true);
     renameSync(file, `${file}-elsewhere`);
     symlinkSync(`${file}-elsewhere`, file);
-    expect(isKept()).toBe(false);
+    expect(isCached()).toBe(false);
     rmSync(file);
     mkdirSync(file);
-    expect(isKept()).toBe(false);
+    expect(isCached()).toBe(false);
   });
 
   it('where it cannot be kept, and says so once', () => {
@@ -186,8 +186,8 @@ describe('a step is compiled again', () => {
     const blocked = join(folder, 'a file');
     writeFileSync(blocked, '');
     for (const key of ['a', 'b']) {
-      const spec = { ...specOf(), kept: { folder: join(blocked, 'graphs'), key } };
-      expect(keptModel(step, spec, 'kernels')).toEqual(stepModel(step, spec, 'kernels'));
+      const spec = { ...specOf(), cache: { folder: join(blocked, 'graphs'), key } };
+      expect(cachedModel(step, spec, 'kernels')).toEqual(stepModel(step, spec, 'kernels'));
     }
     expect(warn.mock.calls).toEqual([[expect.stringMatching(/^Compiled steps cannot be kept in .*a file/)]]);
     warn.mockRestore();
@@ -197,9 +197,9 @@ describe('a step is compiled again', () => {
   it.runIf(process.getuid && process.getuid() !== 0)(
     'only where the folder holds none, if it cannot be written',
     () => {
-      keptModel(step, specOf(), 'kernels');
+      cachedModel(step, specOf(), 'kernels');
       chmodSync(folder, 0o500);
-      expect(isKept()).toBe(true);
+      expect(isCached()).toBe(true);
       chmodSync(folder, 0o700);
     },
   );

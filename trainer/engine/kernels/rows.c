@@ -20,7 +20,7 @@ typedef struct {
   static void name##Chunk(void *argument, size_t index) {                        \
     const Elements *work = argument;                                             \
     size_t i = index * CHUNK;                                                    \
-    const size_t end = least(i + CHUNK, work->size);                           \
+    const size_t end = least(i + CHUNK, work->size);                             \
     for (; i + LANES <= end; i += LANES) {                                       \
       const Vector a = load(work->a + i), b = load(work->b + i);                 \
       store(work->to + i, expression);                                           \
@@ -32,7 +32,7 @@ typedef struct {
   }                                                                              \
   static void name(const Pool *pool, size_t size, const float *a, const float *b, float *to) { \
     Elements work = {size, a, b, to};                                            \
-    each(pool, parts(size, CHUNK), name##Chunk, &work);                  \
+    each(pool, parts(size, CHUNK), name##Chunk, &work);                          \
   }
 
 INLINE Vector gated(Vector s) { return s * gateOf(s).phi; }
@@ -106,13 +106,13 @@ static void standardizeGradRow(const RowWork *work, size_t row) {
   static void name##Rows(void *argument, size_t task) {                    \
     const RowWork *work = argument;                                        \
     const size_t first = task * work->perTask;                             \
-    const size_t end = least(first + work->perTask, work->rows);         \
+    const size_t end = least(first + work->perTask, work->rows);           \
     for (size_t row = first; row < end; row++) name##Row(work, row);       \
   }                                                                        \
   static void name##All(const Pool *pool, RowWork work) {                  \
     if (work.width == 0) return;                                           \
     work.perTask = work.width < CHUNK ? CHUNK / work.width : 1;            \
-    each(pool, parts(work.rows, work.perTask), name##Rows, &work); \
+    each(pool, parts(work.rows, work.perTask), name##Rows, &work);         \
   }
 
 ROWWISE(standardize)

@@ -1,7 +1,7 @@
 /** Where compiled steps are kept, and which of them are the same. */
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { graphsFolder, keptStep } from '../../../trainer/jobs/kept-steps';
+import { graphsFolder, graphCache } from '../../../trainer/jobs/cached-graphs';
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -18,7 +18,7 @@ it('keeps steps where the platform keeps what can be made again, or where it is 
 it('keeps a step for the same build and the same settings alone', () => {
   const keyIn = (build: string, ...parts: unknown[]) => {
     vi.stubGlobal('TESSERA_BUILD', build);
-    return keptStep(...parts)!.key;
+    return graphCache(...parts)!.key;
   };
   const key = keyIn('one', 'pretrain', { width: 192 }, 32);
   expect(keyIn('one', 'pretrain', { width: 192 }, 32)).toBe(key);
@@ -28,5 +28,5 @@ it('keeps a step for the same build and the same settings alone', () => {
 });
 
 it('keeps nothing where it runs from the sources, which may change at any time', () => {
-  expect(keptStep('pretrain')).toBeUndefined();
+  expect(graphCache('pretrain')).toBeUndefined();
 });
